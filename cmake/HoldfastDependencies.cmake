@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+find_package(PkgConfig)
+if(NOT PKG_CONFIG_FOUND)
+  message(FATAL_ERROR "pkg-config is missing. Install it with: apt-get install pkg-config")
+endif()
+find_package(Threads REQUIRED)
+
+# holdfast_require(PREFIX pkg-config-module debian-package): finds a library, or says which Debian package has it.
+function(holdfast_require prefix module package)
+  pkg_check_modules(${prefix} IMPORTED_TARGET GLOBAL ${module})
+  if(NOT ${prefix}_FOUND)
+    set_property(GLOBAL APPEND PROPERTY HOLDFAST_MISSING ${package})
+    message(WARNING "library '${module}' is missing; Debian's package is ${package}")
+  endif()
+endfunction()
+
+holdfast_require(INIH inih libinih-dev)
+holdfast_require(JANSSON jansson libjansson-dev)
+holdfast_require(CRYPTO libcrypto>=3.0 libssl-dev)
+holdfast_require(XXHASH libxxhash libxxhash-dev)
+holdfast_require(SQLITE sqlite3 libsqlite3-dev)
+holdfast_require(ARCHIVE libarchive libarchive-dev)
+holdfast_require(ZLIB zlib zlib1g-dev)
+holdfast_require(ZSTD libzstd libzstd-dev)
+holdfast_require(ISAL libisal libisal-dev)
+if(HOLDFAST_TESTS)
+  holdfast_require(CHECK check check)
+endif()
+
+get_property(missing GLOBAL PROPERTY HOLDFAST_MISSING)
+if(missing)
+  list(JOIN missing " " packages)
+  message(FATAL_ERROR "libraries are missing. Install them with: apt-get install ${packages}\n"
+                      "or install everything at once with: scripts/deps.sh")
+endif()

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The catalog: the backups that the manifests in a profile's sinks describe. Read anew each time; there is no other database
+ * of them to lose.
+ */
+#ifndef HF_CATALOG_CATALOG_H
+#define HF_CATALOG_CATALOG_H
+
+#include "catalog/manifest.h"
+#include "plugin/instance.h"
+
+/* The verification record, object ID.verified.json beside the manifest: the last check's level, time and outcome. */
+struct hf_verified {
+    int level;        /* enum hf_level; HF_LEVEL_NONE: never checked */
+    bool whole;       /* nothing was found wrong                     */
+    int64_t time_ms;
+    uint64_t errors;  /* findings of severity error                  */
+};
+
+/* One backup as one sink has it. */
+struct hf_copy {
+    struct hf_instance *sink; /* borrowed                                                                        */
+    bool whole;               /* manifest readable; every artifact and the .sha256 there, with the manifest's size */
+    char *problem;            /* why not; NULL when whole                                                         */
+    bool unreadable;          /* the manifest cannot be read: retention leaves it alone                           */
+    struct hf_verified verified;
+};
+
+struct hf_backup {
+    char *id;
+    int64_t time_ms;               /* from the id             */
+    int64_t start_ms, end_ms;      /* 0 when no manifest was readable */
+    uint64_t bytes, raw_bytes;     /* of all artifacts        */
+    size_t artifact_count;
+    size_t severity_counts[4];     /* findings in the manifest */
+    struct hf_copy *copies;        /* one per sink that has anything of a manifest for it, in the sinks' order */
+    size_t copy_count;
+};
+
+struct hf_catalog {
+    char *profile;
+    struct hf_backup *backups; /* oldest first */
+    size_t count, room;
+    struct hf_strings orphans; /* "SINK: KEY": artifacts of this profile without a manifest; reported, never touched */
+};
+
+/* Lists `profile`'s objects in every sink and reads the manifests. A sink that does not answer is a failure, unless
+ * `ret_unreachable` is given: then its name is added there and the rest is read. */
+int hf_catalog_load(struct hf_ctx *, const char *profile, struct hf_instance *const *sinks, size_t sink_count,
+                    struct hf_strings *ret_unreachable, struct hf_catalog **ret_catalog);
+void hf_catalog_free(struct hf_catalog *);
+
+/* `name`: "latest", an id, a unique prefix of one, or the time part of one; at_ms (INT64_MAX: none) as an upper bound for
+ * "latest": newest not later. HF_E_NOTFOUND, never a fallback; an ambiguous prefix is HF_E_CONFIG, naming candidates. `latest`
+ * passes over backups that are not whole in any sink, and says so in a warning. */
+int hf_catalog_find(struct hf_ctx *, const struct hf_catalog *, const char *name, int64_t at_ms, struct hf_backup **ret_backup);
+/* The best copy to read: whole before not, verified before not, in the sinks' order. NULL: none readable. */
+struct hf_copy *hf_backup_best_copy(const struct hf_backup *);
+bool hf_backup_verified(const struct hf_backup *); /* a whole copy was verified at level digest or better, and found whole */
+
+int hf_catalog_manifest(struct hf_ctx *, struct hf_instance *sink, const char *id, struct hf_manifest **ret_manifest);
+
+/* Replaces the record (remove, then write). */
+int hf_verified_write(struct hf_ctx *, struct hf_instance *sink, const char *id, const struct hf_verified *);
+
+/* Removes a backup from one sink: its manifest first, so that it is gone at once, then verification record, .sha256 and
+ * artifacts. A crash in between leaves a removal record (ID.removing.json, written first and holding the keys) from which
+ * hf_catalog_sweep goes on. While the manifest is there nothing is lost yet: then the sweep only drops the record, the
+ * backup stays whole, and the next prune decides anew. The profile's lock must be held. */
+int hf_backup_remove(struct hf_ctx *, struct hf_instance *sink, const struct hf_manifest *);
+
+/* Publishing: ID.commit.json names the keys about to become visible and is removed once the manifest is. hf_catalog_sweep
+ * takes back what a crash in between left visible, finishes removals, and lets the sink sweep its own partial objects. The
+ * profile's lock must be held. It never touches an object that no such record names, nor one of another size than the record
+ * says, nor the artifacts of a backup that was complete and merely lost its manifest.
+ * begin: checks the manifest (hf_manifest_check) and that none of its keys is taken (HF_E_EXISTS). end: ignores
+ * cancellation; when it fails, the backup is complete nevertheless, and the next sweep drops the record. */
+int hf_commit_begin(struct hf_ctx *, struct hf_instance *sink, const struct hf_manifest *);
+int hf_commit_end(struct hf_ctx *, struct hf_instance *sink, const char *id);
+/* Takes back now, by the record, what a commit that failed left visible, as the next sweep would; ignores cancellation. No
+ * record: nothing to do. Give it a ctx of its own when a failure is recorded already. */
+int hf_commit_abort(struct hf_ctx *, struct hf_instance *sink, const char *id);
+int hf_catalog_sweep(struct hf_ctx *, struct hf_instance *sink, const char *profile);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Restore from an artifact alone, when its manifest is lost: one plain sequential pass.
+ */
+#include "ops/run.h"
+
+#include "base/cancel.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "pipeline/part_reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { HEAD_SIZE = 4096 };
+
+/* The stage that knows the file's first bytes best; *ret_stage NULL when none does: stored as it is. */
+static int recognise(struct hf_ctx *ctx, int fd, struct hf_instance **ret_stage)
+{
+    unsigned char head[HEAD_SIZE];
+    const struct hf_loaded **items = NULL;
+    const char *best = NULL;
+    size_t count = 0;
+    int best_score = 0;
+    ssize_t size = pread(fd, head, sizeof(head), 0);
+    int rc;
+
+    *ret_stage = NULL;
+    if (size < 0)
+        return hf_fail_errno(ctx, errno, "read");
+    rc = hf_loader_all(ctx, &items, &count);
+    for (size_t i = 0; rc == HF_OK && i < count; i++) {
+        int score = items[i]->plugin.kind == HF_STAGE ? items[i]->stage.recognise(head, (size_t)size) : 0;
+
+        if (score > best_score) {
+            best_score = score;
+            best = items[i]->plugin.name;
+        }
+    }
+    free(items);
+    return rc == HF_OK && best != NULL ? hf_instance_default(ctx, HF_STAGE, best, NULL, ret_stage) : rc;
+}
+
+/* The source of the profile that the file's name begins with. */
+static int profile_source(struct hf_ctx *ctx, struct hf_profile *profile, struct hf_instance **ret_source)
+{
+    struct hf_diagnostics diagnostics = {0};
+    struct hf_instance *source = hf_instance_new(ctx, profile, &profile->source, &diagnostics);
+    int rc = HF_OK;
+
+    if (source == NULL) {
+        hf_fail(ctx, HF_E_CONFIG, "profile '%s' is not valid: %s", profile->name,
+                diagnostics.count > 0 ? diagnostics.items[0].text : "it names no source");
+        rc = hf_hint(ctx, "name the source plugin, e.g.: --source sqlite");
+    } else {
+        rc = hf_instance_open(source, ctx);
+    }
+    hf_diagnostics_clear(&diagnostics);
+    *ret_source = source; /* freed by the caller, opened or not */
+    return rc;
+}
+
+/* The source: the plugin that was named, or that of the profile which the file's name begins with. */
+static int find_source(struct hf_ctx *ctx, const struct hf_world *world, const struct hf_artifact_options *options,
+                       const char *base, struct hf_instance **ret_source)
+{
+    hf_auto_free char *name = hf_strndup(base, strcspn(base, "_."));
+    /* What a source needs to be told is where its component lies: here, where it is to be put. */
+    hf_auto_free char *place = hf_path_join(options->to, name);
+    struct hf_profile *profile = options->source ? NULL : hf_settings_profile(world->settings, name);
+
+    if (options->source != NULL)
+        return hf_instance_default(ctx, HF_SOURCE, options->source, place, ret_source);
+    if (profile != NULL)
+        return profile_source(ctx, profile, ret_source);
+    hf_fail(ctx, HF_E_CONFIG, "no profile '%s' says which source made '%s'", name, base);
+    return hf_hint(ctx, "name the source plugin, e.g.: --source sqlite");
+}
+
+/* "sqlite_signals_20260201_120000.db.gz" → "signals"; "" when the name has no such piece. */
+static char *artifact_name(const char *base, const char *id)
+{
+    size_t profile = id ? strcspn(id, "_") : 0;
+    const char *time = id ? id + profile : "";
+    const char *at = id ? strstr(base, time) : NULL;
+
+    if (at == NULL || (size_t)(at - base) <= profile + 1)
+        return hf_strdup("");
+    return hf_strndup(base + profile + 1, (size_t)(at - base) - profile - 1);
+}
+
+static int restore_whole(struct hf_ctx *ctx, struct hf_instance *source, struct hf_part_reader *reader,
+                         const struct hf_restore_request *request, const struct hf_part *part)
+{
+    const struct hf_source *ops = &source->loaded->source;
+    struct hf_ctx end = {.services = ctx->services};
+    void *session = NULL;
+    int rc, ended;
+
+    if (ops->restore_begin == NULL)
+        return hf_fail(ctx, HF_E_UNSUPPORTED, "source '%s' cannot restore", source->loaded->plugin.name);
+    hf_instance_enter(source, ctx);
+    rc = hf_instance_leave(source, ctx, ops->restore_begin(source->self, ctx, request, &session));
+    if (rc < 0)
+        return rc;
+    hf_instance_enter(source, ctx);
+    rc = hf_instance_leave(source, ctx, ops->restore_part(session, ctx, part, hf_part_reader_base(reader)));
+    if (rc >= 0)
+        rc = hf_part_reader_finish(reader);
+    hf_instance_enter(source, &end);
+    ended = hf_instance_leave(source, &end, ops->restore_end(session, &end, rc < 0 ? rc : HF_OK));
+    if (rc >= 0 && ended < 0)
+        hf_error_merge(&ctx->error, &end.error);
+    hf_error_clear(&end.error);
+    return rc < 0 ? rc : ended < 0 ? ended : HF_OK;
+}
+
+static int restore_file(struct hf_ctx *ctx, const struct hf_world *world, const struct hf_artifact_options *options,
+                        const char *base, const char *id)
+{
+    hf_auto_free char *name = artifact_name(base, id);
+    struct hf_restore_request request = {
+        .size = sizeof(request), .replace = options->replace, .id = id ? id : "unknown", .to = options->to};
+    struct hf_part part = {.size = sizeof(part),
+                           .phase = 1,
+                           .artifact = name,
+                           .name = "whole",
+                           .raw_size = UINT64_MAX,
+                           .flags = HF_PART_WHOLE};
+    struct hf_instance *source = NULL, *stage = NULL;
+    struct hf_part_reader *reader = NULL;
+    int fd = open(options->file, O_RDONLY | O_CLOEXEC);
+    int rc = fd < 0 ? hf_fail_errno(ctx, errno, "open '%s'", options->file) : HF_OK;
+
+    if (rc == HF_OK)
+        rc = find_source(ctx, world, options, base, &source);
+    if (rc == HF_OK)
+        rc = recognise(ctx, fd, &stage);
+    if (rc == HF_OK) {
+        rc = hf_part_reader_open_file(ctx, fd, options->file, stage, &reader);
+        fd = -1;
+    }
+    if (rc == HF_OK)
+        rc = restore_whole(ctx, source, reader, &request, &part);
+    hf_part_reader_close(reader);
+    hf_cleanup_close(&fd);
+    hf_instance_free(stage);
+    hf_instance_free(source);
+    return rc;
+}
+
+void hf_op_restore_artifact(const struct hf_world *world, const struct hf_artifact_options *options,
+                            struct hf_report *report)
+{
+    const char *base = hf_path_base(options->file);
+    hf_auto_free char *id = hf_key_to_id(base);
+    struct hf_services services;
+    struct hf_ctx ctx = {.cancel = world->cancel, .services = &services};
+    int64_t started = hf_time_steady_ms();
+    int rc, exit;
+
+    hf_report_init(report, NULL);
+    hf_services_init(&services, world->settings->temp_dir);
+    hf_watch_begin(world, &services, "restoring %s", base);
+    rc = restore_file(&ctx, world, options, base, id);
+    hf_watch_end(world);
+    exit = rc != HF_OK ? hf_exit_of_code(ctx.error.code ? ctx.error.code : rc)
+                       : services.severity_counts[HF_ERROR] > 0 ? HF_EXIT_PARTIAL : HF_EXIT_OK;
+    if (rc != HF_OK && ctx.error.code == 0)
+        hf_fail(&ctx, rc, "interrupted; the target is as it was");
+    hf_json_set_text(report->json, "id", id ? id : "unknown");
+    hf_json_set_text(report->json, "to", options->to);
+    hf_json_set_text(report->json, "outcome", rc == HF_OK ? "restored" : "failed");
+    hf_json_set_int(report->json, "parts", rc == HF_OK);
+    hf_json_set_int(report->json, "bytes", (int64_t)atomic_load(&services.done_bytes));
+    hf_json_set(report->json, "seconds", json_real((double)(hf_time_steady_ms() - started) / 1000));
+    hf_json_set(report->json, "findings", hf_findings_json(&services));
+    hf_report_end(report, &ctx, exit);
+    hf_services_clear(&services);
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/run.h"
+
+#include "base/cancel.h"
+#include "base/log.h"
+#include "catalog/objects.h"
+#include "ops/publish.h"
+#include "pipeline/pipeline.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* One backup at work. */
+struct backup {
+    struct hf_run *run;
+    const struct hf_backup_options *options;
+    struct hf_catalog *catalog;
+    struct hf_manifest *previous; /* NULL: none that is whole */
+    struct hf_manifest *manifest;
+    struct hf_fanout *fanout;
+    void *session;
+    bool unchanged, damaged, unverified;
+    json_t *json; /* the report's */
+};
+
+/* The newest backup that is whole: what the source compares with. */
+static void load_previous(struct backup *self)
+{
+    for (size_t i = self->catalog->count; i-- > 0 && self->previous == NULL;) {
+        struct hf_copy *copy = hf_backup_best_copy(&self->catalog->backups[i]);
+        struct hf_ctx ctx = hf_run_ctx(self->run);
+
+        if (copy == NULL || !copy->whole || (copy->verified.level != HF_LEVEL_NONE && !copy->verified.whole))
+            continue;
+        if (hf_catalog_manifest(&ctx, copy->sink, self->catalog->backups[i].id, &self->previous) != HF_OK)
+            hf_log(HF_LOG_WARNING, NULL, "%s", ctx.error.text);
+        hf_error_clear(&ctx.error);
+    }
+    if (self->previous != NULL && strcmp(self->previous->source_plugin, self->run->source->loaded->plugin.name) == 0) {
+        self->run->services.recorded_facts = self->previous->facts;
+        self->run->services.recorded_context = self->previous->context;
+    }
+}
+
+/* A time of its own: names are made of seconds, and a second may be taken. */
+static int64_t choose_time(struct backup *self)
+{
+    for (;;) {
+        int64_t now = hf_time_now_ms();
+        hf_auto_free char *id = hf_key_id(self->run->profile->name, now);
+        bool taken = false;
+
+        for (size_t i = 0; i < self->catalog->count; i++)
+            taken = taken || strcmp(self->catalog->backups[i].id, id) == 0;
+        if (!taken)
+            return now;
+        usleep(50 * 1000);
+    }
+}
+
+static json_t *options_json(const struct hf_config *config)
+{
+    json_t *json = json_object();
+
+    for (size_t i = 0; i < config->count; i++) {
+        const struct hf_setting *setting = &config->settings[i];
+
+        if (setting->text == NULL)
+            continue;
+        if (setting->option.flags & HF_SECRET)
+            hf_json_set_text(json, setting->option.key, "***");
+        else if (setting->option.type == HF_URL || setting->line != 0) {
+            hf_auto_free char *text = hf_redacted(setting->text);
+
+            hf_json_set_text(json, setting->option.key, text);
+        } else
+            hf_json_set_text(json, setting->option.key, setting->text);
+    }
+    return json;
+}
+
+static void begin_manifest(struct backup *self)
+{
+    struct hf_run *run = self->run;
+    struct hf_manifest *manifest = self->manifest = hf_manifest_new();
+    char host[256] = "unknown";
+
+    (void)gethostname(host, sizeof(host) - 1);
+    manifest->start_ms = choose_time(self);
+    manifest->id = hf_key_id(run->profile->name, manifest->start_ms);
+    manifest->profile = hf_strdup(run->profile->name);
+    manifest->host = hf_strdup(host);
+    manifest->tool_version = hf_strdup(HOLDFAST_VERSION);
+    manifest->source_plugin = hf_strdup(run->source->loaded->plugin.name);
+    manifest->source_version = hf_strdup(run->source->loaded->plugin.version);
+    if (run->stage != NULL) {
+        manifest->stages = hf_alloc_array(1, sizeof(*manifest->stages));
+        manifest->stages[0].plugin = hf_strdup(run->stage->loaded->plugin.name);
+        manifest->stages[0].version = hf_strdup(run->stage->loaded->plugin.version);
+        manifest->stage_count = 1;
+    }
+    json_decref(manifest->options);
+    manifest->options = json_object();
+    hf_json_set(manifest->options, "source", options_json(run->source->config));
+    if (run->stage != NULL)
+        hf_json_set(manifest->options, "stage", options_json(run->stage->config));
+    for (size_t i = 0; i < run->sink_count; i++) {
+        hf_auto_free char *section = hf_strf("sink %s", run->sinks[i]->name);
+
+        hf_json_set(manifest->options, section, options_json(run->sinks[i]->config));
+    }
+}
+
+static int source_begin(struct backup *self, struct hf_ctx *ctx)
+{
+    struct hf_instance *source = self->run->source;
+
+    hf_instance_enter(source, ctx);
+    return hf_instance_leave(source, ctx, source->loaded->source.begin(source->self, ctx, &self->session));
+}
+
+static int source_end(struct backup *self, struct hf_ctx *ctx, int status)
+{
+    struct hf_instance *source = self->run->source;
+    struct hf_ctx end = {.cancel = status == HF_OK ? ctx->cancel : NULL, .services = ctx->services};
+    int rc;
+
+    hf_instance_enter(source, &end);
+    rc = hf_instance_leave(source, &end, source->loaded->source.end(self->session, &end, status));
+    if (status == HF_OK && rc < 0)
+        hf_error_merge(&ctx->error, &end.error);
+    hf_error_clear(&end.error);
+    self->unchanged = status == HF_OK && rc == HF_UNCHANGED;
+    return status != HF_OK ? status : rc < 0 ? rc : HF_OK;
+}
+
+/* From the snapshot to everything prepared in every sink. */
+static int take(struct backup *self, struct hf_ctx *ctx)
+{
+    struct hf_run *run = self->run;
+    struct hf_pipeline_plan plan = {.source = run->source,
+                                    .stage = run->stage,
+                                    .jobs = run->jobs,
+                                    .workers = run->workers,
+                                    .services = &run->services,
+                                    .cancel = run->world->cancel};
+    int rc = source_begin(self, ctx);
+
+    if (rc < 0)
+        return rc;
+    plan.session = self->session;
+    self->fanout = hf_fanout_new(&run->services, run->world->cancel, run->sinks, run->sink_count);
+    rc = hf_pipeline_run(&plan, ctx, self->fanout, self->manifest);
+    rc = source_end(self, ctx, rc);
+    if (rc == HF_OK && !self->unchanged && self->manifest->artifact_count == 0)
+        rc = hf_fail(ctx, HF_E_FAIL, "%s: there was nothing to back up", run->source->who);
+    if (rc == HF_OK && hf_cancel_raised(run->world->cancel))
+        rc = hf_fail(ctx, HF_E_CANCELLED, "interrupted");
+    return rc;
+}
+
+static void finish_manifest(struct backup *self)
+{
+    const struct hf_services *services = &self->run->services;
+    struct hf_manifest *manifest = self->manifest;
+
+    manifest->end_ms = hf_time_now_ms();
+    json_object_update(manifest->facts, services->facts);
+    json_object_update(manifest->context, services->context);
+    for (size_t i = 0; i < services->finding_count; i++) {
+        const struct hf_collected_finding *finding = &services->findings[i];
+
+        hf_manifest_add_finding(manifest, finding->severity, finding->code, finding->subject, finding->text);
+    }
+}
+
+static void verify_each(struct backup *self, int level)
+{
+    json_t *checks = json_array();
+
+    for (size_t i = 0; i < self->run->sink_count; i++) {
+        struct hf_ctx ctx = hf_run_ctx(self->run);
+        json_t *check = NULL;
+        bool whole = false;
+
+        if (hf_fanout_dropped(self->fanout, i) != NULL)
+            continue;
+        if (hf_verify_copy(self->run, &ctx, self->run->sinks[i], self->manifest, level, &whole, &check) != HF_OK) {
+            check = json_object();
+            hf_json_set_text(check, "sink", self->run->sinks[i]->name);
+            hf_json_set_text(check, "level", hf_level_text(level));
+            hf_json_set(check, "whole", json_false());
+            hf_json_set_text(check, "error", ctx.error.text);
+            if (ctx.error.hint != NULL)
+                hf_json_set_text(check, "hint", ctx.error.hint);
+            hf_json_set(check, "findings", json_array());
+            self->unverified = true;
+        } else if (!whole) {
+            self->damaged = true;
+        }
+        hf_json_append(checks, check);
+        hf_error_clear(&ctx.error);
+    }
+    hf_json_set(self->json, "verification", checks);
+}
+
+/* Only after a verified success; the reason when not. */
+static int retain_each(struct backup *self, struct hf_ctx *ctx, int level)
+{
+    json_t *items, *skipped = json_array();
+    int rc = HF_OK;
+
+    if (!self->run->profile->retention.set) {
+        json_decref(skipped);
+        return HF_OK;
+    }
+    if (level == HF_LEVEL_NONE) {
+        hf_services_finding(&self->run->services, HF_INFO, "retention-skipped", self->manifest->id,
+                            "nothing was removed, since this backup was not verified");
+        json_decref(skipped);
+        return HF_OK;
+    }
+    items = json_array();
+    for (size_t i = 0; rc == HF_OK && i < self->run->sink_count; i++)
+        if (hf_fanout_dropped(self->fanout, i) == NULL)
+            rc = hf_retain(self->run, ctx, self->run->sinks[i], false, items, skipped);
+    hf_json_set(self->json, "retention", items);
+    json_decref(skipped);
+    return rc;
+}
+
+static void report_stored(struct backup *self)
+{
+    const struct hf_manifest *manifest = self->manifest;
+    json_t *artifacts = json_array();
+    uint64_t bytes = 0, raw_bytes = 0;
+
+    for (size_t i = 0; i < manifest->artifact_count; i++) {
+        const struct hf_manifest_artifact *artifact = &manifest->artifacts[i];
+        json_t *item = json_object();
+        hf_auto_free char *location = NULL;
+
+        for (size_t s = 0; s < self->run->sink_count && location == NULL; s++)
+            if (hf_fanout_dropped(self->fanout, s) == NULL)
+                location = hf_locate(self->run->sinks[s], artifact->key);
+        hf_json_set_text(item, "key", artifact->key);
+        hf_json_set_int(item, "bytes", (int64_t)artifact->bytes);
+        hf_json_set_int(item, "raw_bytes", (int64_t)artifact->raw_bytes);
+        hf_json_set_text(item, "location", location);
+        hf_json_append(artifacts, item);
+        bytes += artifact->bytes;
+        raw_bytes += artifact->raw_bytes;
+    }
+    hf_json_set_int(self->json, "bytes", (int64_t)bytes);
+    hf_json_set_int(self->json, "raw_bytes", (int64_t)raw_bytes);
+    hf_json_set(self->json, "artifacts", artifacts);
+}
+
+static size_t report_sinks(struct backup *self, bool stored)
+{
+    json_t *sinks = json_array();
+    size_t dropped = 0;
+
+    for (size_t i = 0; i < self->run->sink_count; i++) {
+        const struct hf_error *error = self->fanout ? hf_fanout_dropped(self->fanout, i) : NULL;
+        json_t *item = json_object();
+
+        hf_json_set_text(item, "name", self->run->sinks[i]->name);
+        hf_json_set(item, "stored", json_boolean(stored && error == NULL));
+        if (error != NULL)
+            hf_json_set_text(item, "error", error->text);
+        hf_json_append(sinks, item);
+        dropped += error != NULL;
+    }
+    hf_json_set(self->json, "sinks", sinks);
+    return dropped;
+}
+
+/* The backup itself, up to the moment when it exists. */
+static int store(struct backup *self, struct hf_ctx *ctx)
+{
+    size_t away = 0;
+    int rc = hf_run_catalog(self->run, ctx, &self->catalog, &away);
+
+    if (rc != HF_OK)
+        return rc;
+    load_previous(self);
+    begin_manifest(self);
+    hf_json_set_text(self->json, "id", self->manifest->id);
+    hf_watch_begin(self->run->world, &self->run->services, "backing up %s", self->run->profile->name);
+    rc = take(self, ctx);
+    hf_watch_end(self->run->world);
+    hf_cancel_forgive(self->run->world->cancel);
+    if (rc == HF_OK && !self->unchanged) {
+        finish_manifest(self);
+        rc = hf_publish(self->run, ctx, self->fanout, self->manifest);
+    }
+    return rc;
+}
+
+static int conclude(struct backup *self, struct hf_ctx *ctx, int rc)
+{
+    int level = self->options->level >= 0 ? self->options->level : self->run->profile->level;
+    const char *outcome = rc != HF_OK ? "failed" : self->unchanged ? "unchanged" : "stored";
+    bool stored = rc == HF_OK && !self->unchanged;
+    size_t dropped = report_sinks(self, stored);
+    int exit = rc != HF_OK ? hf_exit_of_making(ctx->error.code ? ctx->error.code : rc) : HF_EXIT_OK;
+
+    if (self->unchanged && self->previous != NULL)
+        hf_json_set_text(self->json, "previous", self->previous->id);
+    if (stored) {
+        report_stored(self);
+        if (level != HF_LEVEL_NONE)
+            verify_each(self, level);
+        if (self->damaged)
+            exit = HF_EXIT_DAMAGED;
+        else if (self->unverified)
+            exit = hf_cancel_signal() != 0 ? HF_EXIT_INTERRUPTED : HF_EXIT_FAILED;
+        else if (dropped > 0 || self->run->services.severity_counts[HF_ERROR] > 0)
+            exit = HF_EXIT_PARTIAL;
+        if (exit == HF_EXIT_PARTIAL)
+            outcome = "partial";
+        if (exit == HF_EXIT_OK && retain_each(self, ctx, level) != HF_OK)
+            exit = hf_exit_of_making(ctx->error.code);
+    }
+    hf_json_set_text(self->json, "outcome", outcome);
+    hf_json_set(self->json, "findings", hf_findings_json(&self->run->services));
+    return exit;
+}
+
+/* What a run would do: whether it could, and what retention would remove. */
+static int rehearse(struct backup *self, struct hf_ctx *ctx)
+{
+    struct hf_instance *source = self->run->source;
+    json_t *would_store = json_array(), *would_remove = json_array(), *skipped = json_array();
+    hf_auto_free char *id = NULL;
+    size_t away = 0;
+    int rc = hf_run_catalog(self->run, ctx, &self->catalog, &away);
+
+    if (rc == HF_OK) {
+        id = hf_key_id(self->run->profile->name, choose_time(self));
+        hf_json_set_text(self->json, "id", id);
+        hf_json_append(would_store, json_string(id));
+    }
+    if (rc == HF_OK && source->loaded->source.check != NULL) {
+        hf_instance_enter(source, ctx);
+        rc = hf_instance_leave(source, ctx, source->loaded->source.check(source->self, ctx));
+    }
+    for (size_t i = 0; rc >= 0 && self->run->profile->retention.set && i < self->run->sink_count; i++)
+        rc = hf_retain(self->run, ctx, self->run->sinks[i], true, would_remove, skipped);
+    json_decref(skipped);
+    hf_json_set(self->json, "would_store", would_store);
+    hf_json_set(self->json, "would_remove", would_remove);
+    hf_json_set_text(self->json, "outcome", rc >= 0 ? "would-store" : "failed");
+    hf_json_set(self->json, "findings", hf_findings_json(&self->run->services));
+    return rc < 0 ? hf_exit_of_making(ctx->error.code ? ctx->error.code : rc) : HF_EXIT_OK;
+}
+
+void hf_op_backup(const struct hf_world *world, struct hf_profile *profile, const struct hf_backup_options *options,
+                  struct hf_report *report)
+{
+    struct hf_ctx ctx = {0};
+    struct hf_run run;
+    struct backup self = {.run = &run, .options = options};
+    int64_t started = hf_time_steady_ms();
+    int exit, rc;
+
+    hf_report_init(report, profile->name);
+    self.json = report->json;
+    hf_json_set_time(report->json, "start", hf_time_now_ms());
+    rc = hf_run_open(&run, &ctx, world, profile, HF_RUN_SOURCE | (options->dry_run ? 0 : HF_RUN_LOCK));
+    if (rc != HF_OK) {
+        exit = hf_exit_of_code(ctx.error.code ? ctx.error.code : rc);
+        hf_json_set_text(report->json, "outcome", "failed");
+        hf_json_set(report->json, "findings", json_array());
+    } else if (options->dry_run) {
+        exit = rehearse(&self, &ctx);
+    } else {
+        rc = store(&self, &ctx);
+        exit = conclude(&self, &ctx, rc);
+    }
+    if (rc != HF_OK && ctx.error.code == 0)
+        hf_fail(&ctx, rc, "interrupted; nothing was stored");
+    hf_json_set_time(report->json, "end", hf_time_now_ms());
+    hf_json_set(report->json, "seconds", json_real((double)(hf_time_steady_ms() - started) / 1000));
+    hf_report_end(report, &ctx, exit);
+    hf_fanout_free(self.fanout);
+    hf_catalog_free(self.catalog);
+    hf_manifest_free(self.previous);
+    hf_manifest_free(self.manifest);
+    hf_run_close(&run);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/run.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Turns a failed piece of the check into a finding, so that all pieces are looked at in one run. */
+static void note(struct hf_run *run, struct hf_ctx *ctx, const char *subject, int rc, int *exit)
+{
+    if (rc >= 0)
+        return;
+    if (*exit == HF_EXIT_OK)
+        *exit = hf_exit_of_making(ctx->error.code ? ctx->error.code : rc);
+    hf_services_finding(&run->services, HF_ERROR, "check-failed", subject, "%s%s%s%s", ctx->error.text,
+                        ctx->error.hint ? " (" : "", ctx->error.hint ? ctx->error.hint : "", ctx->error.hint ? ")" : "");
+    hf_error_clear(&ctx->error);
+}
+
+static void check_plugins(struct hf_run *run, struct hf_ctx *ctx, int *exit)
+{
+    const struct hf_source *source = &run->source->loaded->source;
+
+    if (source->check != NULL) {
+        hf_instance_enter(run->source, ctx);
+        note(run, ctx, run->source->who, hf_instance_leave(run->source, ctx, source->check(run->source->self, ctx)), exit);
+    }
+    for (size_t i = 0; i < run->sink_count; i++) {
+        struct hf_instance *sink = run->sinks[i];
+
+        if (sink->loaded->sink.check == NULL)
+            continue;
+        hf_instance_enter(sink, ctx);
+        note(run, ctx, sink->who, hf_instance_leave(sink, ctx, sink->loaded->sink.check(sink->self, ctx)), exit);
+    }
+}
+
+static int check_folder(struct hf_ctx *ctx, const char *what, const char *path)
+{
+    if (access(path, W_OK | X_OK) == 0)
+        return HF_OK;
+    hf_fail_errno(ctx, errno, "%s '%s'", what, path);
+    return hf_hint(ctx, "set %s in holdfast.ini to a folder that can be written to", what);
+}
+
+void hf_op_check(const struct hf_world *world, struct hf_profile *profile, struct hf_report *report)
+{
+    struct hf_ctx ctx = {0};
+    struct hf_run run;
+    int exit = HF_EXIT_OK, rc;
+
+    hf_report_init(report, profile->name);
+    rc = hf_run_open(&run, &ctx, world, profile, HF_RUN_SOURCE);
+    if (rc != HF_OK) {
+        exit = hf_exit_of_code(ctx.error.code ? ctx.error.code : rc);
+    } else {
+        note(&run, &ctx, "temp_dir", check_folder(&ctx, "temp_dir", world->settings->temp_dir), &exit);
+        check_plugins(&run, &ctx, &exit);
+        if (exit == HF_EXIT_OK && run.services.severity_counts[HF_ERROR] > 0)
+            exit = HF_EXIT_FAILED;
+    }
+    hf_json_set(report->json, "findings", hf_findings_json(&run.services));
+    hf_report_end(report, &ctx, exit);
+    hf_run_close(&run);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What there is: list and show.
+ */
+#include "ops/run.h"
+
+#include "base/log.h"
+
+static json_t *backup_json(const struct hf_backup *backup)
+{
+    json_t *json = json_object(), *findings = json_object(), *sinks = json_array();
+
+    hf_json_set_text(json, "id", backup->id);
+    hf_json_set_time(json, "time", backup->time_ms);
+    if (backup->start_ms != 0) {
+        hf_json_set_time(json, "start", backup->start_ms);
+        hf_json_set_time(json, "end", backup->end_ms);
+    }
+    hf_json_set_int(json, "bytes", (int64_t)backup->bytes);
+    hf_json_set_int(json, "raw_bytes", (int64_t)backup->raw_bytes);
+    hf_json_set_int(json, "artifacts", (int64_t)backup->artifact_count);
+    hf_json_set_int(findings, "info", (int64_t)backup->severity_counts[HF_INFO]);
+    hf_json_set_int(findings, "warning", (int64_t)backup->severity_counts[HF_WARNING]);
+    hf_json_set_int(findings, "error", (int64_t)backup->severity_counts[HF_ERROR]);
+    hf_json_set(json, "findings", findings);
+    hf_json_set(json, "verified", json_boolean(hf_backup_verified(backup)));
+    for (size_t i = 0; i < backup->copy_count; i++)
+        hf_json_append(sinks, hf_copy_json(&backup->copies[i]));
+    hf_json_set(json, "sinks", sinks);
+    return json;
+}
+
+static json_t *strings_json(const struct hf_strings *strings)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < strings->count; i++)
+        hf_json_append(array, json_string(strings->items[i]));
+    return array;
+}
+
+/* Sinks that do not answer are named; that is no failure as long as one does. */
+static int load(struct hf_run *run, struct hf_ctx *ctx, struct hf_strings *away, struct hf_catalog **ret_catalog)
+{
+    struct hf_catalog *again = NULL;
+    int rc = hf_catalog_load(ctx, run->profile->name, run->sinks, run->sink_count, away, ret_catalog);
+
+    if (rc != HF_OK || away->count == 0)
+        return rc;
+    if (away->count < run->sink_count) {
+        for (size_t i = 0; i < away->count; i++)
+            hf_log(HF_LOG_WARNING, NULL, "sink '%s' of '%s' does not answer", away->items[i], run->profile->name);
+        return HF_OK;
+    }
+    rc = hf_catalog_load(ctx, run->profile->name, run->sinks, run->sink_count, NULL, &again); /* for the reason */
+    hf_catalog_free(again);
+    return rc;
+}
+
+void hf_op_list(const struct hf_world *world, struct hf_profile *profile, struct hf_report *report)
+{
+    struct hf_strings away = {0};
+    struct hf_catalog *catalog = NULL;
+    struct hf_ctx ctx = {0};
+    struct hf_run run;
+    json_t *backups = json_array();
+    int exit, rc;
+
+    hf_report_init(report, profile->name);
+    rc = hf_run_open(&run, &ctx, world, profile, 0);
+    if (rc == HF_OK)
+        rc = load(&run, &ctx, &away, &catalog);
+    for (size_t i = 0; rc == HF_OK && i < catalog->count; i++)
+        hf_json_append(backups, backup_json(&catalog->backups[i]));
+    hf_json_set(report->json, "backups", backups);
+    hf_json_set(report->json, "orphans", catalog ? strings_json(&catalog->orphans) : json_array());
+    hf_json_set(report->json, "unreachable", strings_json(&away));
+    exit = rc != HF_OK ? hf_exit_of_code(ctx.error.code) : away.count > 0 ? HF_EXIT_PARTIAL : HF_EXIT_OK;
+    hf_report_end(report, &ctx, exit);
+    hf_catalog_free(catalog);
+    hf_strings_clear(&away);
+    hf_run_close(&run);
+}
+
+static void show(struct hf_report *report, const struct hf_backup *backup, const struct hf_manifest *manifest)
+{
+    json_t *sinks = json_array(), *locations = json_array();
+
+    hf_json_set_time(report->json, "time", backup->time_ms);
+    hf_json_set(report->json, "manifest", hf_manifest_json(manifest));
+    for (size_t i = 0; i < backup->copy_count; i++) {
+        hf_json_append(sinks, hf_copy_json(&backup->copies[i]));
+        for (size_t a = 0; a < manifest->artifact_count; a++) {
+            hf_auto_free char *location = hf_locate(backup->copies[i].sink, manifest->artifacts[a].key);
+            json_t *item = json_object();
+
+            hf_json_set_text(item, "key", manifest->artifacts[a].key);
+            hf_json_set_text(item, "location", location);
+            hf_json_set_text(item, "sink", backup->copies[i].sink->name);
+            hf_json_append(locations, item);
+        }
+    }
+    hf_json_set(report->json, "sinks", sinks);
+    hf_json_set(report->json, "locations", locations);
+}
+
+void hf_op_show(const struct hf_world *world, struct hf_profile *profile, const char *name, int64_t at_ms,
+                struct hf_report *report)
+{
+    struct hf_strings away = {0};
+    struct hf_catalog *catalog = NULL;
+    struct hf_manifest *manifest = NULL;
+    struct hf_backup *backup = NULL;
+    struct hf_copy *copy = NULL;
+    struct hf_ctx ctx = {0};
+    struct hf_run run;
+    int rc;
+
+    hf_report_init(report, profile->name);
+    rc = hf_run_open(&run, &ctx, world, profile, 0);
+    if (rc == HF_OK)
+        rc = load(&run, &ctx, &away, &catalog);
+    if (rc == HF_OK)
+        rc = hf_catalog_find(&ctx, catalog, name, at_ms, &backup);
+    if (rc == HF_OK) {
+        hf_json_set_text(report->json, "id", backup->id);
+        copy = hf_backup_best_copy(backup);
+        rc = copy ? hf_catalog_manifest(&ctx, copy->sink, backup->id, &manifest)
+                  : hf_fail(&ctx, HF_E_CORRUPT, "the manifest of '%s' cannot be read: %s", backup->id,
+                            backup->copy_count > 0 && backup->copies[0].problem ? backup->copies[0].problem : "unknown");
+    }
+    if (rc == HF_OK)
+        show(report, backup, manifest);
+    hf_report_end(report, &ctx, rc != HF_OK ? hf_exit_of_code(ctx.error.code) : HF_EXIT_OK);
+    hf_manifest_free(manifest);
+    hf_catalog_free(catalog);
+    hf_strings_clear(&away);
+    hf_run_close(&run);
+}

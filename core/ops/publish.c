@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/publish.h"
+
+#include "base/log.h"
+#include "catalog/objects.h"
+
+#include <string.h>
+
+/* One backup's way into sight. */
+struct publish {
+    struct hf_run *run;
+    struct hf_fanout *fanout;
+    struct hf_manifest *manifest;
+    bool *visible; /* per sink: the manifest is there */
+};
+
+static int begin(struct publish *self, struct hf_ctx *ctx, size_t sink)
+{
+    return hf_commit_begin(ctx, self->run->sinks[sink], self->manifest);
+}
+
+static int put_objects(struct publish *self, struct hf_ctx *ctx, size_t sink)
+{
+    hf_auto_free char *key = hf_key_sha256(self->manifest->id);
+    hf_auto_free char *text = hf_manifest_sha256_text(self->manifest);
+    int rc = hf_fanout_commit(self->fanout, ctx, sink);
+
+    return rc == HF_OK ? hf_object_write(ctx, self->run->sinks[sink], key, "text/plain", text, strlen(text)) : rc;
+}
+
+static int put_manifest(struct publish *self, struct hf_ctx *ctx, size_t sink)
+{
+    hf_auto_free char *key = hf_key_manifest(self->manifest->id);
+    size_t size = 0;
+    hf_auto_free char *text = hf_manifest_write(self->manifest, &size);
+    int rc;
+
+    /* What could not be read again must not be written. */
+    if (size > HF_MANIFEST_MAX_BYTES)
+        return hf_fail(ctx, HF_E_FAIL, "the manifest would have %zu bytes, more than the %d that are read: back the "
+                       "component up in several profiles", size, HF_MANIFEST_MAX_BYTES);
+    rc = hf_object_write(ctx, self->run->sinks[sink], key, "application/json", text, size);
+    self->visible[sink] = rc == HF_OK;
+    return rc;
+}
+
+static int end(struct publish *self, struct hf_ctx *ctx, size_t sink)
+{
+    return hf_commit_end(ctx, self->run->sinks[sink], self->manifest->id);
+}
+
+/* Takes back what is visible in one sink. */
+static void take_back(struct publish *self, size_t sink)
+{
+    struct hf_ctx ctx = {.services = &self->run->services};
+    int rc = HF_OK;
+
+    if (self->visible[sink])
+        rc = hf_backup_remove(&ctx, self->run->sinks[sink], self->manifest);
+    if (rc == HF_OK)
+        rc = hf_catalog_sweep(&ctx, self->run->sinks[sink], self->run->profile->name);
+    if (rc != HF_OK)
+        hf_log(HF_LOG_WARNING, NULL, "%s; the next run will take back what is left of '%s'", ctx.error.text,
+               self->manifest->id);
+    self->visible[sink] = false;
+    hf_error_clear(&ctx.error);
+}
+
+/* One step in every live sink. */
+static int step(struct publish *self, struct hf_ctx *ctx, int (*what)(struct publish *, struct hf_ctx *, size_t))
+{
+    for (size_t i = 0; i < self->run->sink_count; i++) {
+        /* From here on a signal waits: stopping in the middle would only make work. */
+        struct hf_ctx own = {.services = &self->run->services};
+        int rc;
+
+        if (hf_fanout_dropped(self->fanout, i) != NULL)
+            continue;
+        rc = what(self, &own, i);
+        if (rc != HF_OK && self->run->sinks[i]->required) {
+            hf_error_merge(&ctx->error, &own.error);
+            return rc;
+        }
+        if (rc != HF_OK) {
+            hf_fanout_drop(self->fanout, i, &own);
+            take_back(self, i);
+        }
+        hf_error_clear(&own.error);
+    }
+    return HF_OK;
+}
+
+static bool any_alive(const struct publish *self)
+{
+    for (size_t i = 0; i < self->run->sink_count; i++)
+        if (hf_fanout_dropped(self->fanout, i) == NULL)
+            return true;
+    return false;
+}
+
+static void name_sinks(struct publish *self)
+{
+    json_array_clear(self->manifest->sinks);
+    for (size_t i = 0; i < self->run->sink_count; i++)
+        if (hf_fanout_dropped(self->fanout, i) == NULL)
+            hf_json_append(self->manifest->sinks, json_string(self->run->sinks[i]->name));
+}
+
+int hf_publish(struct hf_run *run, struct hf_ctx *ctx, struct hf_fanout *fanout, struct hf_manifest *manifest)
+{
+    struct publish self = {.run = run, .fanout = fanout, .manifest = manifest};
+    int rc;
+
+    self.visible = hf_alloc_array(run->sink_count + 1, sizeof(*self.visible));
+    rc = step(&self, ctx, begin);
+    if (rc == HF_OK)
+        rc = step(&self, ctx, put_objects);
+    if (rc == HF_OK && !any_alive(&self))
+        rc = hf_fail(ctx, HF_E_FAIL, "every sink failed");
+    name_sinks(&self);
+    if (rc == HF_OK)
+        rc = step(&self, ctx, put_manifest);
+    /* Each manifest is there: the backup exists, and a record that stays is dropped by the next sweep. */
+    if (rc == HF_OK) {
+        struct hf_ctx own = {.services = &run->services};
+
+        for (size_t i = 0; i < run->sink_count; i++) {
+            if (hf_fanout_dropped(fanout, i) == NULL && end(&self, &own, i) != HF_OK)
+                hf_log(HF_LOG_WARNING, NULL, "%s; the next run will tidy up", own.error.text);
+            hf_error_clear(&own.error);
+        }
+    } else {
+        for (size_t i = 0; i < run->sink_count; i++)
+            take_back(&self, i);
+    }
+    free(self.visible);
+    return rc;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/run.h"
+
+#include "base/cancel.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "plugin/tempdir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum { JOBS_MAX = 64, JOBS_DEFAULT = 4 };
+
+struct hf_ctx hf_run_ctx(const struct hf_run *run)
+{
+    return (struct hf_ctx){.cancel = run->world->cancel, .services = (struct hf_services *)&run->services};
+}
+
+static int processors(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return count < 1 ? 1 : count > JOBS_MAX ? JOBS_MAX : (int)count;
+}
+
+static int fail_diagnosed(struct hf_ctx *ctx, const struct hf_diagnostics *diagnostics)
+{
+    for (size_t i = 0; i < diagnostics->count; i++) {
+        const struct hf_diagnostic *item = &diagnostics->items[i];
+
+        if (item->severity != HF_ERROR)
+            continue;
+        hf_fail(ctx, HF_E_CONFIG, "%s:%d: %s", item->file, item->line, item->text);
+        return item->hint ? hf_hint(ctx, "%s", item->hint) : HF_E_CONFIG;
+    }
+    return HF_OK;
+}
+
+static int add_instance(struct hf_run *run, struct hf_ctx *ctx, const struct hf_plugin_section *section,
+                        struct hf_instance **ret_instance)
+{
+    struct hf_diagnostics diagnostics = {0};
+    struct hf_instance *instance = hf_instance_new(ctx, run->profile, section, &diagnostics);
+    int rc = fail_diagnosed(ctx, &diagnostics);
+
+    hf_diagnostics_clear(&diagnostics);
+    if (rc == HF_OK && instance == NULL)
+        rc = hf_fail(ctx, HF_E_CONFIG, "'%s' names no %s plugin", run->profile->path, hf_kind_text(section->kind));
+    *ret_instance = instance; /* freed by hf_run_close, opened or not */
+    return rc == HF_OK ? hf_instance_open(instance, ctx) : rc;
+}
+
+/* A source waiting for a sink, in one module that makes one call at a time, would wait for ever. */
+static int check_gates(const struct hf_run *run, struct hf_ctx *ctx)
+{
+    for (size_t i = 0; run->source != NULL && i < run->sink_count; i++)
+        if (run->source->gate != NULL && run->source->gate == run->sinks[i]->gate)
+            return hf_fail(ctx, HF_E_UNSUPPORTED, "%s and %s are of one module that makes one call at a time: they cannot "
+                           "work together", run->source->who, run->sinks[i]->who);
+    return HF_OK;
+}
+
+static int open_plugins(struct hf_run *run, struct hf_ctx *ctx, int flags)
+{
+    struct hf_profile *profile = run->profile;
+    int rc = fail_diagnosed(ctx, &profile->diagnostics);
+
+    if (rc == HF_OK && (flags & HF_RUN_SOURCE))
+        rc = add_instance(run, ctx, &profile->source, &run->source);
+    if (rc == HF_OK && profile->stage_count > 0)
+        rc = add_instance(run, ctx, &profile->stages[0], &run->stage);
+    run->sinks = hf_alloc_array(profile->sink_count, sizeof(*run->sinks));
+    for (size_t i = 0; rc == HF_OK && i < profile->sink_count; i++)
+        rc = add_instance(run, ctx, &profile->sinks[i], &run->sinks[run->sink_count++]);
+    return rc == HF_OK ? check_gates(run, ctx) : rc;
+}
+
+static char *lock_path(const struct hf_run *run, const char *suffix)
+{
+    return hf_strf("%s/locks/%s%s", run->world->settings->state_dir, run->profile->name, suffix);
+}
+
+/* The readers' lock: shared by those who read backups, exclusive for who removes them. */
+static int lock_readers(struct hf_run *run, struct hf_ctx *ctx, int operation, int *ret_fd)
+{
+    hf_auto_free char *folder = hf_strf("%s/locks", run->world->settings->state_dir);
+    hf_auto_free char *path = lock_path(run, ".readers");
+    int fd, rc = hf_file_make_dirs(ctx, folder, 0700);
+
+    if (rc != HF_OK)
+        return rc;
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return hf_fail_errno(ctx, errno, "open the lock '%s'", path);
+    if (flock(fd, operation | LOCK_NB) != 0) {
+        rc = errno == EWOULDBLOCK ? HF_E_BUSY : hf_code_of_errno(errno);
+        close(fd);
+        return hf_fail(ctx, rc, "backups of '%s' are being %s by another run", run->profile->name,
+                       operation == LOCK_EX ? "read" : "removed");
+    }
+    *ret_fd = fd;
+    return HF_OK;
+}
+
+int hf_run_lock_readers_out(struct hf_run *run, struct hf_ctx *ctx, int *ret_fd)
+{
+    return lock_readers(run, ctx, LOCK_EX, ret_fd);
+}
+
+static int lock_and_sweep(struct hf_run *run, struct hf_ctx *ctx)
+{
+    hf_auto_free char *path = lock_path(run, ".lock");
+    int rc = hf_file_lock(ctx, path, &run->lock_fd);
+
+    if (rc == HF_E_BUSY) {
+        hf_wrap(ctx, "profile '%s' is locked by another run", run->profile->name);
+        return hf_hint(ctx, "wait for it to end; a run that was killed holds no lock");
+    }
+    if (rc == HF_OK)
+        rc = hf_tempdir_sweep(ctx, run->world->settings->temp_dir);
+    for (size_t i = 0; rc == HF_OK && i < run->sink_count; i++) {
+        rc = hf_catalog_sweep(ctx, run->sinks[i], run->profile->name);
+        if (rc != HF_OK && !run->sinks[i]->required && rc != HF_E_CANCELLED) {
+            hf_log(HF_LOG_WARNING, NULL, "%s", ctx->error.text);
+            hf_error_clear(&ctx->error);
+            rc = HF_OK;
+        }
+    }
+    return rc;
+}
+
+int hf_run_open(struct hf_run *run, struct hf_ctx *ctx, const struct hf_world *world, struct hf_profile *profile, int flags)
+{
+    int rc;
+
+    memset(run, 0, sizeof(*run));
+    run->world = world;
+    run->profile = profile;
+    run->lock_fd = run->read_fd = -1;
+    run->workers = profile->workers > 0 ? profile->workers : processors();
+    run->jobs = profile->jobs > 0 ? profile->jobs : processors() < JOBS_DEFAULT ? processors() : JOBS_DEFAULT;
+    hf_services_init(&run->services, world->settings->temp_dir);
+    ctx->cancel = world->cancel;
+    ctx->services = &run->services;
+    rc = open_plugins(run, ctx, flags);
+    if (rc == HF_OK && (flags & HF_RUN_LOCK))
+        rc = lock_and_sweep(run, ctx);
+    if (rc == HF_OK && (flags & HF_RUN_READ))
+        rc = lock_readers(run, ctx, LOCK_SH, &run->read_fd);
+    return rc;
+}
+
+void hf_run_close(struct hf_run *run)
+{
+    for (size_t i = 0; i < run->sink_count; i++)
+        hf_instance_free(run->sinks[i]);
+    free(run->sinks);
+    hf_instance_free(run->stage);
+    hf_instance_free(run->source);
+    hf_services_clear(&run->services);
+    hf_cleanup_close(&run->read_fd);
+    hf_cleanup_close(&run->lock_fd);
+    hf_cancel_forgive(run->world->cancel);
+    run->sinks = NULL;
+    run->sink_count = 0;
+    run->stage = run->source = NULL;
+}
+
+int hf_run_sink(struct hf_run *run, struct hf_ctx *ctx, const char *name, struct hf_instance **ret_sink)
+{
+    hf_auto_text struct hf_text names = {0};
+
+    for (size_t i = 0; i < run->sink_count; i++) {
+        if (strcmp(run->sinks[i]->name, name) == 0) {
+            *ret_sink = run->sinks[i];
+            return HF_OK;
+        }
+        hf_text_addf(&names, "%s%s", i ? ", " : "", run->sinks[i]->name);
+    }
+    hf_fail(ctx, HF_E_NOTFOUND, "profile '%s' has no sink '%s'", run->profile->name, name);
+    return hf_hint(ctx, "its sinks are: %s", names.data ? names.data : "none");
+}
+
+int hf_run_catalog(struct hf_run *run, struct hf_ctx *ctx, struct hf_catalog **ret_catalog, size_t *ret_away)
+{
+    hf_auto_strings struct hf_strings away = {0};
+    int rc = hf_catalog_load(ctx, run->profile->name, run->sinks, run->sink_count, &away, ret_catalog);
+
+    for (size_t i = 0; rc == HF_OK && i < run->sink_count; i++) {
+        struct hf_catalog *again = NULL;
+
+        if (!hf_strings_have(&away, run->sinks[i]->name))
+            continue;
+        /* Ask it once more, for the reason. */
+        rc = hf_catalog_load(ctx, run->profile->name, &run->sinks[i], 1, NULL, &again);
+        hf_catalog_free(again);
+        if (rc != HF_OK && rc != HF_E_CANCELLED && !run->sinks[i]->required) {
+            hf_log(HF_LOG_WARNING, NULL, "%s", ctx->error.text);
+            hf_error_clear(&ctx->error);
+            rc = HF_OK;
+        }
+    }
+    *ret_away = away.count;
+    return rc;
+}
+
+int hf_run_stage_of(struct hf_ctx *ctx, const struct hf_manifest *manifest, struct hf_instance **ret_stage)
+{
+    *ret_stage = NULL;
+    if (manifest->stage_count == 0)
+        return HF_OK;
+    if (manifest->stage_count > 1)
+        return hf_fail(ctx, HF_E_UNSUPPORTED, "'%s' was encoded by %zu stages, and this Holdfast decodes one", manifest->id,
+                       manifest->stage_count);
+    return hf_instance_default(ctx, HF_STAGE, manifest->stages[0].plugin, NULL, ret_stage);
+}
+
+void hf_watch_begin(const struct hf_world *world, struct hf_services *services, const char *format, ...)
+{
+    hf_auto_free char *what = NULL;
+    va_list args;
+
+    if (world->watch == NULL || world->watch->begin == NULL)
+        return;
+    va_start(args, format);
+    what = hf_vstrf(format, args);
+    va_end(args);
+    world->watch->begin(world->watch, what, services);
+}
+
+void hf_watch_end(const struct hf_world *world)
+{
+    if (world->watch != NULL && world->watch->end != NULL)
+        world->watch->end(world->watch);
+}

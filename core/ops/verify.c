@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/run.h"
+
+#include "base/cancel.h"
+#include "catalog/objects.h"
+#include "catalog/records.h"
+#include "ops/content.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+/* One check of one copy. */
+struct check {
+    struct hf_run *run;
+    struct hf_instance *sink;
+    const struct hf_manifest *manifest;
+    struct hf_services services;
+    int level;
+};
+
+static void damage(struct check *check, const char *code, const char *subject, struct hf_ctx *ctx)
+{
+    hf_services_finding(&check->services, HF_ERROR, code, subject, "%s", ctx->error.text);
+    hf_error_clear(&ctx->error);
+}
+
+/* Objects there, not empty, of the manifest's size. */
+static int check_quick(struct check *check, struct hf_ctx *ctx)
+{
+    const struct hf_manifest *manifest = check->manifest;
+    const struct hf_sink *ops = &check->sink->loaded->sink;
+
+    for (size_t i = 0; i < manifest->artifact_count; i++) {
+        const struct hf_manifest_artifact *artifact = &manifest->artifacts[i];
+        struct hf_object object = {.size = sizeof(object)};
+        int rc;
+
+        hf_instance_enter(check->sink, ctx);
+        rc = hf_instance_leave(check->sink, ctx, ops->stat(check->sink->self, ctx, artifact->key, &object));
+        if (rc == HF_E_NOTFOUND) {
+            hf_error_clear(&ctx->error);
+            hf_services_finding(&check->services, HF_ERROR, "object-missing", artifact->key, "the object is not there");
+        } else if (rc != HF_OK) {
+            return rc;
+        } else if (object.bytes != artifact->bytes) {
+            hf_services_finding(&check->services, HF_ERROR, "object-size", artifact->key,
+                                "the object has %llu bytes, and the manifest says %llu",
+                                (unsigned long long)object.bytes, (unsigned long long)artifact->bytes);
+        } else if (object.bytes == 0 && artifact->raw_bytes > 0) {
+            hf_services_finding(&check->services, HF_ERROR, "object-empty", artifact->key, "the object is empty");
+        }
+    }
+    return HF_OK;
+}
+
+/* The .sha256 object is there, and says what the manifest says. */
+static int check_sums(struct check *check, struct hf_ctx *ctx)
+{
+    hf_auto_free char *key = hf_key_sha256(check->manifest->id);
+    hf_auto_free char *expected = hf_manifest_sha256_text(check->manifest);
+    hf_auto_free char *found = NULL;
+    size_t size = 0;
+    int rc = hf_object_read(ctx, check->sink, key, strlen(expected) + 65536, &found, &size);
+
+    if (rc == HF_E_NOTFOUND) {
+        hf_error_clear(&ctx->error);
+        hf_services_finding(&check->services, HF_ERROR, "object-missing", key, "the object is not there");
+        return HF_OK;
+    }
+    if (rc == HF_E_CORRUPT || (rc == HF_OK && (size != strlen(expected) || memcmp(found, expected, size) != 0))) {
+        hf_error_clear(&ctx->error);
+        hf_services_finding(&check->services, HF_ERROR, "checksums-differ", key,
+                            "the checksum file does not say what the manifest says");
+        return HF_OK;
+    }
+    return rc;
+}
+
+static bool has_error_for(const struct hf_services *services, const char *subject)
+{
+    for (size_t i = 0; i < services->finding_count; i++)
+        if (services->findings[i].severity == HF_ERROR && strcmp(services->findings[i].subject, subject) == 0)
+            return true;
+    return false;
+}
+
+static void compare_facts(struct check *check)
+{
+    const json_t *recorded = check->manifest->facts, *found = check->services.facts;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)recorded, key, value)
+    {
+        const json_t *now = json_object_get(found, key);
+
+        if (now == NULL) {
+            /* What could not be read has been reported already, and explains it. */
+            if (check->services.severity_counts[HF_ERROR] == 0)
+                hf_services_finding(&check->services, HF_ERROR, "fact-missing", key,
+                                    "the manifest knows this fact, and the artifact does not show it");
+        } else if (!json_equal(value, now)) {
+            char *was = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+            char *is = json_dumps(now, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+
+            hf_services_finding(&check->services, HF_ERROR, "fact-differs", key,
+                                "the manifest says %.400s, and the artifact holds %.400s", was ? was : "?",
+                                is ? is : "?");
+            free(was);
+            free(is);
+        }
+    }
+    json_object_foreach((json_t *)found, key, value)
+    {
+        if (json_object_get(recorded, key) == NULL)
+            hf_services_finding(&check->services, HF_ERROR, "fact-extra", key,
+                                "the artifact shows this fact, and the manifest does not know it");
+    }
+}
+
+static int check_deep(struct check *check, struct hf_ctx *ctx)
+{
+    const struct hf_manifest *manifest = check->manifest;
+    struct hf_content content = {
+        .run = check->run,
+        .sink = check->sink,
+        .manifest = manifest,
+        .services = &check->services,
+        .decode = check->level >= HF_LEVEL_CONTENT,
+    };
+    int rc;
+
+    content.skip = hf_alloc_array(manifest->artifact_count + 1, sizeof(*content.skip));
+    for (size_t i = 0; i < manifest->artifact_count; i++)
+        content.skip[i] = has_error_for(&check->services, manifest->artifacts[i].key);
+    rc = hf_content_check(&content, ctx);
+    if (rc == HF_OK && content.facts_seen)
+        compare_facts(check);
+    free(content.skip);
+    return rc;
+}
+
+static json_t *check_json(const struct check *check, bool whole, int64_t started_ms)
+{
+    const struct hf_manifest *manifest = check->manifest;
+    json_t *json = json_object();
+    uint64_t bytes = 0, raw_bytes = 0;
+
+    for (size_t i = 0; i < manifest->artifact_count; i++) {
+        bytes += manifest->artifacts[i].bytes;
+        raw_bytes += manifest->artifacts[i].raw_bytes;
+    }
+    hf_json_set_text(json, "id", manifest->id);
+    hf_json_set_text(json, "sink", check->sink->name);
+    hf_json_set_text(json, "level", hf_level_text(check->level));
+    hf_json_set(json, "whole", json_boolean(whole));
+    hf_json_set(json, "seconds", json_real((double)(hf_time_steady_ms() - started_ms) / 1000));
+    hf_json_set_int(json, "bytes", (int64_t)bytes);
+    hf_json_set_int(json, "raw_bytes", (int64_t)raw_bytes);
+    hf_json_set(json, "findings", hf_findings_json(&check->services));
+    return json;
+}
+
+/* A weaker check that finds nothing wrong does not unsay a stronger one: retention counts on that. */
+static bool says_less(const struct check *check, const struct hf_verified *record)
+{
+    struct hf_ctx aside = {.cancel = check->run->world->cancel};
+    struct hf_verified before;
+    bool less = record->whole && hf_verified_read(&aside, check->sink, check->manifest->id, &before) == HF_OK &&
+                before.whole && before.level > record->level;
+
+    hf_error_clear(&aside.error);
+    return less;
+}
+
+int hf_verify_copy(struct hf_run *run, struct hf_ctx *outer, struct hf_instance *sink, const struct hf_manifest *manifest,
+                   int level, bool *ret_whole, json_t **ret_check)
+{
+    struct check check = {.run = run, .sink = sink, .manifest = manifest, .level = level};
+    struct hf_ctx ctx = {.cancel = run->world->cancel, .services = &check.services};
+    struct hf_verified record = {.level = level};
+    int64_t started = hf_time_steady_ms();
+    int rc;
+
+    hf_services_init(&check.services, run->services.temp_root);
+    check.services.recorded_facts = manifest->facts;
+    check.services.recorded_context = manifest->context;
+    hf_watch_begin(run->world, &check.services, "verifying %s", manifest->id);
+    rc = check_quick(&check, &ctx);
+    if (rc == HF_OK)
+        rc = check_sums(&check, &ctx);
+    if (rc == HF_OK && level >= HF_LEVEL_DIGEST)
+        rc = check_deep(&check, &ctx);
+    hf_cancel_forgive(run->world->cancel);
+    if (rc == HF_E_CORRUPT) {
+        damage(&check, "damaged", manifest->id, &ctx);
+        rc = HF_OK;
+    }
+    hf_watch_end(run->world);
+    if (rc == HF_OK) {
+        record.errors = check.services.severity_counts[HF_ERROR];
+        record.whole = record.errors == 0;
+        record.time_ms = hf_time_now_ms();
+        *ret_whole = record.whole;
+        *ret_check = check_json(&check, record.whole, started);
+        if (!says_less(&check, &record))
+            rc = hf_verified_write(&ctx, sink, manifest->id, &record);
+        if (rc != HF_OK)
+            json_decref(*ret_check);
+    }
+    hf_services_clear(&check.services);
+    if (rc != HF_OK) {
+        hf_error_merge(&outer->error, &ctx.error);
+        if (outer->error.code == 0)
+            hf_fail(outer, rc, "stopped");
+        hf_wrap(outer, "verify '%s'", manifest->id);
+    }
+    hf_error_clear(&ctx.error);
+    return rc;
+}
+
+/* --- the operation --- */
+
+static int verify_one(struct hf_run *run, const struct hf_backup *backup, const struct hf_verify_options *options, int level,
+                      json_t *checks)
+{
+    int worst = HF_EXIT_OK;
+
+    for (size_t i = 0; i < backup->copy_count; i++) {
+        const struct hf_copy *copy = &backup->copies[i];
+        struct hf_ctx ctx = hf_run_ctx(run);
+        struct hf_manifest *manifest = NULL;
+        json_t *check = NULL;
+        bool whole = false;
+        int rc;
+
+        if (options->sink != NULL && strcmp(options->sink, copy->sink->name) != 0)
+            continue;
+        rc = hf_catalog_manifest(&ctx, copy->sink, backup->id, &manifest);
+        if (rc == HF_OK)
+            rc = hf_verify_copy(run, &ctx, copy->sink, manifest, level, &whole, &check);
+        hf_manifest_free(manifest);
+        if (rc != HF_OK) {
+            check = json_object();
+            hf_json_set_text(check, "id", backup->id);
+            hf_json_set_text(check, "sink", copy->sink->name);
+            hf_json_set_text(check, "level", hf_level_text(level));
+            hf_json_set(check, "whole", json_false());
+            hf_json_set(check, "findings", json_array());
+            hf_json_set_text(check, "error", ctx.error.text);
+            if (ctx.error.hint != NULL)
+                hf_json_set_text(check, "hint", ctx.error.hint);
+        }
+        hf_json_append(checks, check);
+        hf_error_clear(&ctx.error);
+        if (rc != HF_OK || !whole) {
+            int exit = rc != HF_OK ? hf_exit_of_code(rc) : HF_EXIT_DAMAGED;
+
+            /* An unreadable manifest, too, is damage; what could not be checked outranks nothing but success. */
+            if (worst == HF_EXIT_OK || exit == HF_EXIT_DAMAGED)
+                worst = exit;
+            if (exit == HF_EXIT_INTERRUPTED)
+                return exit;
+        }
+    }
+    return worst;
+}
+
+static int chosen_level(const struct hf_verify_options *options, const struct hf_profile *profile)
+{
+    if (options->level >= 0)
+        return options->level;
+    return profile->level == HF_LEVEL_NONE ? HF_LEVEL_CONTENT : profile->level;
+}
+
+static int verify_all(struct hf_run *run, struct hf_ctx *ctx, const struct hf_verify_options *options, json_t *checks,
+                      int *ret_exit)
+{
+    struct hf_catalog *catalog = NULL;
+    struct hf_backup *backup = NULL;
+    struct hf_instance *sink = NULL;
+    size_t away = 0;
+    int level = chosen_level(options, run->profile);
+    int rc = options->sink ? hf_run_sink(run, ctx, options->sink, &sink) : HF_OK;
+
+    if (rc == HF_OK && sink != NULL)
+        rc = hf_catalog_load(ctx, run->profile->name, &sink, 1, NULL, &catalog);
+    else if (rc == HF_OK)
+        rc = hf_run_catalog(run, ctx, &catalog, &away);
+    if (rc == HF_OK && away > 0)
+        *ret_exit = HF_EXIT_PARTIAL; /* not all copies were looked at */
+    if (rc == HF_OK && !options->all)
+        rc = hf_catalog_find(ctx, catalog, options->name ? options->name : "latest", options->at_ms, &backup);
+    for (size_t i = 0; rc == HF_OK && i < catalog->count; i++) {
+        int exit;
+
+        if (backup != NULL && backup != &catalog->backups[i])
+            continue;
+        exit = verify_one(run, &catalog->backups[i], options, level, checks);
+        if (exit != HF_EXIT_OK && (*ret_exit == HF_EXIT_OK || *ret_exit == HF_EXIT_PARTIAL || exit == HF_EXIT_DAMAGED ||
+                                   exit == HF_EXIT_INTERRUPTED))
+            *ret_exit = exit;
+        if (exit == HF_EXIT_INTERRUPTED)
+            break;
+    }
+    if (rc == HF_OK && json_array_size(checks) == 0)
+        rc = hf_fail(ctx, HF_E_NOTFOUND, "profile '%s' has no backup to verify", run->profile->name);
+    hf_catalog_free(catalog);
+    return rc;
+}
+
+void hf_op_verify(const struct hf_world *world, struct hf_profile *profile, const struct hf_verify_options *options,
+                  struct hf_report *report)
+{
+    struct hf_ctx ctx = {0};
+    struct hf_run run;
+    int exit = HF_EXIT_OK, rc;
+    json_t *checks;
+
+    hf_report_init(report, profile->name);
+    hf_json_set(report->json, "checks", checks = json_array());
+    rc = hf_run_open(&run, &ctx, world, profile, HF_RUN_READ | HF_RUN_SOURCE);
+    if (rc == HF_OK)
+        rc = verify_all(&run, &ctx, options, checks, &exit);
+    if (rc != HF_OK)
+        exit = hf_exit_of_code(ctx.error.code ? ctx.error.code : rc);
+    hf_report_end(report, &ctx, exit);
+    hf_run_close(&run);
+}

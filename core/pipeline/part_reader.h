@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The way back: a part's bytes, fetched by range, decoded, counted and digested; or a whole object, without its manifest.
+ */
+#ifndef HF_PIPELINE_PART_READER_H
+#define HF_PIPELINE_PART_READER_H
+
+#include "catalog/manifest.h"
+#include "plugin/host.h"
+#include "plugin/instance.h"
+
+struct hf_part_reader; /* begins with a struct hf_reader */
+
+/* `stage` NULL: stored as it is. The reader is used by one thread, with this ctx. */
+int hf_part_reader_open(struct hf_ctx *, struct hf_instance *sink, struct hf_instance *stage, const char *key,
+                        const struct hf_manifest_part *, struct hf_part_reader **ret_reader);
+/* A file, from first to last byte; `stage` decodes it, with all the checks its format allows. Takes the fd. */
+int hf_part_reader_open_file(struct hf_ctx *, int fd, const char *path, struct hf_instance *stage,
+                             struct hf_part_reader **ret_reader);
+struct hf_reader *hf_part_reader_base(struct hf_part_reader *);
+/* What made reading fail, 0 when nothing did: tells damage of the artifact from a failure of whoever reads it. */
+int hf_part_reader_failed(const struct hf_part_reader *);
+/* Reads what the plugin left, so that everything is checked. */
+int hf_part_reader_finish(struct hf_part_reader *);
+void hf_part_reader_close(struct hf_part_reader *);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A plugin at work: its operations, its validated options, its state, and the lock that its thread model asks for.
+ */
+#ifndef HF_PLUGIN_INSTANCE_H
+#define HF_PLUGIN_INSTANCE_H
+
+#include "config/profile.h"
+#include "plugin/loader.h"
+
+struct hf_instance {
+    const struct hf_loaded *loaded;
+    struct hf_config *config;
+    void *self;
+    char *name;           /* of the section: "local"; for a source "" */
+    char *who;            /* "sink local", for log lines and error texts */
+    bool required;        /* sinks: [sink] required */
+    pthread_mutex_t own_lock;
+    pthread_mutex_t *gate; /* NULL: calls may overlap */
+};
+
+/* Loads the section's plugin and checks its options; NULL when it could not, and the reason is among the diagnostics.
+ * Does not open it. */
+struct hf_instance *hf_instance_new(struct hf_ctx *, const struct hf_profile *, const struct hf_plugin_section *,
+                                    struct hf_diagnostics *);
+/* An instance outside of any profile, with the plugin's defaults; what it requires is given `fill` as its value. */
+int hf_instance_default(struct hf_ctx *, uint32_t kind, const char *plugin, const char *fill,
+                        struct hf_instance **ret_instance);
+int hf_instance_open(struct hf_instance *, struct hf_ctx *);
+void hf_instance_free(struct hf_instance *); /* closes, too */
+
+/* Around every call into the instance. `ctx` is told whose call it is. */
+void hf_instance_enter(struct hf_instance *, struct hf_ctx *);
+/* Gives `result` back, made sane: a failure without a recorded cause gets one, unknown codes become HF_E_FAIL, and the
+ * cause gets "who: " in front. */
+int hf_instance_leave(struct hf_instance *, struct hf_ctx *, int result);
+
+#endif
