@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The dir sink's rooms: dir.c (the plugin's table and check), folder.c (the folder, failures, names), put.c (writing),
+ * objects.c (reading, listing, removing).
+ */
+#ifndef HOLDFAST_SINK_DIR_H
+#define HOLDFAST_SINK_DIR_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include <holdfast/plugin.h>
+
+/* Hidden, and ending in digits: no pattern that finds backups finds it. */
+#define DIR_PARTIAL_PREFIX ".holdfast-partial."
+/* So many bytes of a key are part of the temporary name, which must fit into NAME_MAX. */
+#define DIR_PARTIAL_KEY_MAX 200
+#define DIR_PARTIAL_NAME_MAX 255
+
+/* An instance. Immutable, so that everything else may run in parallel. */
+struct dir {
+    char *path;
+    mode_t mode;
+    bool create;
+};
+
+extern const struct hf_host *dir_host;
+
+/* Opens the folder. HF_E_NOTFOUND only when it is missing and `create` says that this is fine: nothing is in it yet. */
+int dir_folder_open(const struct dir *self, struct hf_ctx *ctx, int *ret_fd);
+/* The same, and makes it when it is missing and `create` is set. */
+int dir_folder_make(const struct dir *self, struct hf_ctx *ctx, int *ret_fd);
+/* Is the folder at the path still the one that was opened? */
+int dir_folder_same(const struct dir *self, struct hf_ctx *ctx, int fd);
+int dir_folder_sync(const struct dir *self, struct hf_ctx *ctx, int fd);
+
+/* Records "cannot VERB 'PATH/NAME': reason" with the code that fits `error`, and a hint. name may be NULL. Returns the
+ * code. */
+int dir_fail(const struct dir *self, struct hf_ctx *ctx, int error, const char *verb, const char *name);
+bool dir_key_valid(const char *key);
+int dir_key_check(struct hf_ctx *ctx, const char *key);
+/* A name that nobody else has. name: at least DIR_PARTIAL_NAME_MAX + 1 bytes. */
+int dir_partial_name(struct hf_ctx *ctx, const char *key, char *name);
+void dir_close(int *fd);
+
+int dir_put_begin(void *self, struct hf_ctx *ctx, const struct hf_put_request *request, void **ret_put);
+int dir_put_write(void *put, struct hf_ctx *ctx, const struct hf_block *block);
+int dir_put_prepare(void *put, struct hf_ctx *ctx);
+int dir_put_commit(void *put, struct hf_ctx *ctx);
+void dir_put_abort(void *put, struct hf_ctx *ctx);
+
+int dir_get_begin(void *self, struct hf_ctx *ctx, const char *key, uint64_t offset, uint64_t length, void **ret_get);
+int64_t dir_get_read(void *get, struct hf_ctx *ctx, void *data, size_t size);
+void dir_get_end(void *get);
+int dir_stat(void *self, struct hf_ctx *ctx, const char *key, struct hf_object *ret_object);
+int dir_list(void *self, struct hf_ctx *ctx, const char *prefix, int (*each)(void *, const struct hf_object *),
+             void *arg);
+int dir_remove(void *self, struct hf_ctx *ctx, const char *key);
+int dir_sweep(void *self, struct hf_ctx *ctx, const char *prefix, int64_t older_than_ms);
+
+#endif

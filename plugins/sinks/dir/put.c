@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writing an object: under a temporary name, flushed, then renamed. The folder is held open from beginning to end, so
+ * that all happens in one folder whatever becomes of its path.
+ */
+#include "dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How often the kernel is told to begin writing, so that the fsync at the end has little left to do. */
+#define FLUSH_EVERY ((uint64_t)8 << 20)
+
+struct put {
+    const struct dir *self;
+    int folder, fd;
+    uint64_t written, flushed;
+    bool prepared;
+    char *key;
+    char name[DIR_PARTIAL_NAME_MAX + 1]; /* "" before the file exists */
+};
+
+static void put_free(struct put *put)
+{
+    dir_close(&put->fd);
+    dir_close(&put->folder);
+    free(put->key);
+    free(put);
+}
+
+void dir_put_abort(void *opaque, struct hf_ctx *ctx)
+{
+    struct put *put = opaque;
+    if (put->name[0] && unlinkat(put->folder, put->name, 0) != 0 && errno != ENOENT)
+        dir_host->log(ctx, HF_LOG_WARNING, "cannot remove '%s/%s': %s; the next run will", put->self->path, put->name,
+                      strerror(errno));
+    put_free(put);
+}
+
+/* Early and friendly; what decides is the rename. */
+static int check_free_name(const struct put *put, struct hf_ctx *ctx)
+{
+    struct stat st;
+    if (fstatat(put->folder, put->key, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return dir_host->fail(ctx, HF_E_EXISTS, "'%s/%s' exists already", put->self->path, put->key);
+    return errno == ENOENT ? HF_OK : dir_fail(put->self, ctx, errno, "look at", put->key);
+}
+
+static int create_file(struct put *put, struct hf_ctx *ctx)
+{
+    char name[sizeof(put->name)];
+    int status = dir_partial_name(ctx, put->key, name);
+    if (status != HF_OK)
+        return status;
+    put->fd = openat(put->folder, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (put->fd < 0)
+        return dir_fail(put->self, ctx, errno, "create", name);
+    memcpy(put->name, name, sizeof(name));
+    return HF_OK;
+}
+
+int dir_put_begin(void *opaque, struct hf_ctx *ctx, const struct hf_put_request *request, void **ret_put)
+{
+    int status = dir_key_check(ctx, request->key);
+    if (status != HF_OK)
+        return status;
+    struct put *put = calloc(1, sizeof(*put));
+    if (!put)
+        return dir_host->fail(ctx, HF_E_NOMEM, "out of memory");
+    put->self = opaque;
+    put->folder = put->fd = -1;
+    put->key = strdup(request->key);
+    status =
+        put->key ? dir_folder_make(put->self, ctx, &put->folder) : dir_host->fail(ctx, HF_E_NOMEM, "out of memory");
+    if (status == HF_OK)
+        status = check_free_name(put, ctx);
+    if (status == HF_OK)
+        status = create_file(put, ctx);
+    if (status != HF_OK) {
+        put_free(put);
+        return status;
+    }
+    *ret_put = put;
+    return HF_OK;
+}
+
+static int begin_flush(struct put *put, struct hf_ctx *ctx)
+{
+    int status =
+        sync_file_range(put->fd, (off_t)put->flushed, (off_t)(put->written - put->flushed), SYNC_FILE_RANGE_WRITE);
+    /* Only a service to the fsync that follows; but what it says about the disk is not to be lost. */
+    if (status != 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT))
+        return dir_fail(put->self, ctx, errno, "write", put->key);
+    put->flushed = put->written;
+    return HF_OK;
+}
+
+int dir_put_write(void *opaque, struct hf_ctx *ctx, const struct hf_block *block)
+{
+    struct put *put = opaque;
+    const unsigned char *data = block->data;
+    size_t left = block->used;
+    while (left > 0) {
+        ssize_t wrote = write(put->fd, data, left);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote <= 0)
+            return dir_fail(put->self, ctx, wrote < 0 ? errno : EIO, "write", put->key);
+        data += wrote;
+        left -= (size_t)wrote;
+        put->written += (uint64_t)wrote;
+    }
+    return put->written - put->flushed >= FLUSH_EVERY ? begin_flush(put, ctx) : HF_OK;
+}
+
+/* Not all file systems have permissions. */
+static int set_mode(const struct put *put, struct hf_ctx *ctx)
+{
+    if (fchmod(put->fd, put->self->mode) == 0)
+        return HF_OK;
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS)
+        return dir_fail(put->self, ctx, errno, "set the permissions of", put->key);
+    dir_host->log(ctx, HF_LOG_WARNING, "cannot set the permissions of '%s/%s': %s", put->self->path, put->key,
+                  strerror(errno));
+    return HF_OK;
+}
+
+int dir_put_prepare(void *opaque, struct hf_ctx *ctx)
+{
+    struct put *put = opaque;
+    int status = set_mode(put, ctx);
+    if (status != HF_OK)
+        return status;
+    if (fsync(put->fd) != 0)
+        return dir_fail(put->self, ctx, errno, "flush", put->key);
+    int fd = put->fd;
+    put->fd = -1;
+    if (close(fd) != 0)
+        return dir_fail(put->self, ctx, errno, "close", put->key);
+    put->prepared = true;
+    return HF_OK;
+}
+
+/* Gives the file its name if nobody has it. */
+static int publish(struct put *put, struct hf_ctx *ctx)
+{
+    if (renameat2(put->folder, put->name, put->folder, put->key, RENAME_NOREPLACE) == 0)
+        return HF_OK;
+    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+        return dir_fail(put->self, ctx, errno, "store", put->key);
+    if (linkat(put->folder, put->name, put->folder, put->key, 0) != 0) {
+        int code = dir_fail(put->self, ctx, errno, "store", put->key);
+        if (code != HF_E_EXISTS)
+            dir_host->hint(ctx, "the file system of '%s' can neither rename without replacing nor make hard links",
+                           put->self->path);
+        return code;
+    }
+    if (unlinkat(put->folder, put->name, 0) != 0)
+        dir_host->log(ctx, HF_LOG_WARNING, "cannot remove '%s/%s': %s; the next run will", put->self->path, put->name,
+                      strerror(errno));
+    return HF_OK;
+}
+
+int dir_put_commit(void *opaque, struct hf_ctx *ctx)
+{
+    struct put *put = opaque;
+    int status = put->prepared ? HF_OK : dir_put_prepare(put, ctx);
+    if (status == HF_OK)
+        status = dir_folder_same(put->self, ctx, put->folder);
+    if (status == HF_OK)
+        status = publish(put, ctx);
+    if (status != HF_OK)
+        return status;
+    put->name[0] = 0;
+    status = dir_folder_sync(put->self, ctx, put->folder);
+    if (status == HF_OK)
+        status = dir_folder_same(put->self, ctx, put->folder);
+    if (status != HF_OK) {
+        /* Visible, but not surely durable, or not where it belongs: neither, then. */
+        if (unlinkat(put->folder, put->key, 0) != 0)
+            dir_host->log(ctx, HF_LOG_WARNING, "cannot remove '%s/%s' again: %s", put->self->path, put->key,
+                          strerror(errno));
+        return status;
+    }
+    put_free(put);
+    return HF_OK;
+}

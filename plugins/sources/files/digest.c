@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One sum for all that the artifact holds.
+ */
+#include "files.h"
+#include <endian.h>
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUM 32
+#define MAX_PARTS 10000000u
+
+struct digest {
+    pthread_mutex_t lock; /* protects the rest */
+    unsigned char *sums;  /* one for each part, in order */
+    uint32_t count, room;
+    uint64_t entries, bytes;
+};
+
+struct digest_part {
+    EVP_MD_CTX *sha;
+    uint64_t entries, bytes;
+};
+
+struct digest *digest_new(void)
+{
+    struct digest *digest = calloc(1, sizeof(*digest));
+    if (digest)
+        pthread_mutex_init(&digest->lock, NULL);
+    return digest;
+}
+
+void digest_free(struct digest *digest)
+{
+    if (!digest)
+        return;
+    free(digest->sums);
+    pthread_mutex_destroy(&digest->lock);
+    free(digest);
+}
+
+struct digest_part *digest_part_new(void)
+{
+    struct digest_part *part = calloc(1, sizeof(*part));
+    if (!part)
+        return NULL;
+    part->sha = EVP_MD_CTX_new();
+    if (!part->sha || EVP_DigestInit_ex(part->sha, EVP_sha256(), NULL) != 1) {
+        digest_part_free(part);
+        return NULL;
+    }
+    return part;
+}
+
+void digest_part_free(struct digest_part *part)
+{
+    if (!part)
+        return;
+    EVP_MD_CTX_free(part->sha);
+    free(part);
+}
+
+static int add(struct digest_part *part, const void *data, size_t size)
+{
+    return EVP_DigestUpdate(part->sha, data, size) == 1 ? 0 : -1;
+}
+
+static int add_number(struct digest_part *part, uint64_t number)
+{
+    uint64_t little = htole64(number);
+    return add(part, &little, sizeof(little));
+}
+
+static int add_text(struct digest_part *part, const char *text, size_t size)
+{
+    return add_number(part, size) < 0 ? -1 : add(part, text, size);
+}
+
+static int add_attrs(struct digest_part *part, struct archive_entry *entry)
+{
+    struct tar_attrs attrs;
+    struct tar_attr attr;
+    if (tar_attrs_take(entry, &attrs) < 0)
+        return -1;
+    int r = 0;
+    for (size_t at = 0; r == 0 && tar_attrs_next(attrs.data, attrs.size, &at, &attr);) {
+        r = add_text(part, attr.name, strlen(attr.name));
+        if (r == 0)
+            r = add_text(part, attr.value, attr.size);
+    }
+    tar_attrs_clear(&attrs);
+    return r;
+}
+
+int digest_entry(struct digest_part *part, struct archive_entry *entry)
+{
+    const char *path = archive_entry_pathname(entry), *hard = archive_entry_hardlink(entry), *link = NULL;
+    mode_t type = archive_entry_filetype(entry);
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') /* a folder's is added on the way into the tar */
+        length--;
+    part->entries++;
+    if (add_text(part, path, length) < 0 || add_number(part, hard ? 1 : type) < 0)
+        return -1;
+    if (hard) /* all else is its target's */
+        return add_text(part, hard, strlen(hard));
+    if (type == AE_IFLNK)
+        link = archive_entry_symlink(entry);
+    uint64_t device = type == AE_IFCHR || type == AE_IFBLK ? (uint64_t)archive_entry_rdev(entry) : 0;
+    uint64_t size = type == AE_IFREG ? (uint64_t)archive_entry_size(entry) : 0;
+    part->bytes += size;
+    return add_number(part, archive_entry_perm(entry) & 07777) < 0 ||
+                   add_number(part, (uint64_t)archive_entry_uid(entry)) < 0 ||
+                   add_number(part, (uint64_t)archive_entry_gid(entry)) < 0 || add_number(part, device) < 0 ||
+                   add_text(part, link ? link : "", link ? strlen(link) : 0) < 0 || add_attrs(part, entry) < 0 ||
+                   add_number(part, size) < 0
+               ? -1
+               : 0;
+}
+
+int digest_data(struct digest_part *part, const void *data, size_t size)
+{
+    return add(part, data, size);
+}
+
+int digest_zeros(struct digest_part *part, int64_t size)
+{
+    static const char zeros[64 * 1024];
+    for (; size > 0; size -= (int64_t)sizeof(zeros))
+        if (add(part, zeros, size < (int64_t)sizeof(zeros) ? (size_t)size : sizeof(zeros)) < 0)
+            return -1;
+    return 0;
+}
+
+int digest_part_done(struct digest *digest, struct digest_part *part, uint32_t number)
+{
+    unsigned char sum[SUM];
+    int r = number >= 1 && number <= MAX_PARTS && EVP_DigestFinal_ex(part->sha, sum, NULL) == 1 ? 0 : -1;
+    pthread_mutex_lock(&digest->lock);
+    if (r == 0 && number > digest->room) {
+        uint32_t room = number < 512 ? 1024 : number * 2;
+        unsigned char *bigger = realloc(digest->sums, (size_t)room * SUM);
+        if (bigger) {
+            memset(bigger + (size_t)digest->room * SUM, 0, (size_t)(room - digest->room) * SUM);
+            digest->sums = bigger;
+            digest->room = room;
+        } else {
+            r = -1;
+        }
+    }
+    if (r == 0) {
+        memcpy(digest->sums + (size_t)(number - 1) * SUM, sum, SUM);
+        digest->count = number > digest->count ? number : digest->count;
+        digest->entries += part->entries;
+        digest->bytes += part->bytes;
+    }
+    pthread_mutex_unlock(&digest->lock);
+    digest_part_free(part);
+    return r;
+}
+
+char *digest_fact(struct digest *digest)
+{
+    unsigned char sum[SUM];
+    char hex[2 * SUM + 1], *json = NULL;
+    if (EVP_Digest(digest->sums ? digest->sums : sum, (size_t)digest->count * SUM, sum, NULL, EVP_sha256(), NULL) != 1)
+        return NULL;
+    for (int i = 0; i < SUM; i++)
+        snprintf(hex + 2 * i, 3, "%02x", sum[i]);
+    if (asprintf(&json, "{\"sha256\":\"%s\",\"entries\":%llu,\"bytes\":%llu}", hex, (unsigned long long)digest->entries,
+                 (unsigned long long)digest->bytes) < 0)
+        return NULL;
+    return json;
+}
+
+bool digest_same_fact(const char *one, const char *two)
+{
+    json_t *a = json_loads(one, JSON_REJECT_DUPLICATES, NULL), *b = json_loads(two, JSON_REJECT_DUPLICATES, NULL);
+    bool same = a && b && json_equal(a, b);
+    json_decref(a);
+    json_decref(b);
+    return same;
+}
