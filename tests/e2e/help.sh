@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Help for every command, the version, and what plugins there are.
+. "$(dirname "$0")/lib.sh"
+
+expect 0 help
+for command in check backup list show verify restore prune config plugin help; do
+    says "$command"
+done
+for command in check backup list show verify restore prune 'config show' 'config validate' 'plugin list' 'plugin info' help; do
+    # shellcheck disable=SC2086
+    expect 0 $command --help
+    says "holdfast $command"
+    # shellcheck disable=SC2086
+    expect 0 help $command
+done
+expect 0 --version
+[[ $(cat "$OUT") =~ ^holdfast\ [0-9]+\.[0-9]+\.[0-9]+ ]] || fail 'an odd version'
+expect 2 help nonsense
+
+json 0 plugin list
+equal 'plugins' 'sink/dir source/files source/ledger source/sqlite stage/gzip stage/zstd' \
+    "$(j '[.. | objects | select(has("kind")) | "\(.kind)/\(.name)"] | sort | join(" ")')"
+for plugin in sink/dir source/files source/ledger source/sqlite stage/gzip stage/zstd; do
+    expect 0 plugin info "$plugin"
+    says "${plugin#*/}"
+done

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The shipped profiles are valid, follow the runbook's table, and work when only their paths are changed.
+. "$(dirname "$0")/lib.sh"
+
+cp "$SOURCE"/conf.d/{sqlite,ledger,config}.ini "$ETC/conf.d/"
+chmod 640 "$ETC"/conf.d/*.ini
+expect 0 config validate
+setting() { # PROFILE SECTION KEY
+    json 0 config show "$1"
+    j ".results[0].sections[] | select(.section == \"$2\") | .options[] | select(.key == \"$3\") | .value"
+}
+equal 'sqlite: every' 6h "$(setting sqlite profile every)"
+equal 'ledger: every' 6h "$(setting ledger profile every)"
+equal 'sqlite: keep' 30d "$(setting sqlite retention keep)"
+equal 'ledger: keep' 30d "$(setting ledger retention keep)"
+equal 'config: keep' 90d "$(setting config retention keep)"
+equal 'config: when' changed "$(setting config source when)"
+grep -q '/backups' "$SOURCE"/conf.d/sqlite.ini
+
+make_db "$DATA/signals.db" 10
+make_ledger "$DATA/ledger" 2 20 --seal
+make_files "$DATA/config"
+sed -i -E "s,^( *path *= *)/backups,\1$BACKUPS," "$ETC"/conf.d/*.ini
+sed -i -E "/^\[source\]/,/^\[/s,^( *path *=).*,\1 $DATA/signals.db," "$ETC/conf.d/sqlite.ini"
+sed -i -E "/^\[source\]/,/^\[/s,^( *path *=).*,\1 $DATA/ledger," "$ETC/conf.d/ledger.ini"
+sed -i -E "/^\[source\]/,/^\[/s,^( *path *=).*,\1 $DATA/config," "$ETC/conf.d/config.ini"
+json 0 backup --all
+equal 'outcomes' 'stored stored stored' "$(j '[.results[].outcome] | join(" ")')"
+for name in 'sqlite_signals_*.db.gz' 'ledger_*.tar.gz' 'config_*.tar.gz'; do
+    equal "$name" 1 "$(find "$BACKUPS" -name "$name" | wc -l)"
+done
+sleep 1
+json 0 backup config
+equal 'outcome the second time' unchanged "$(j '.results[0].outcome')"
