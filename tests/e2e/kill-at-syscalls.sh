@@ -16,7 +16,6 @@ trace="strace -f -qq -o $T/trace"
 
 calls() { # SYSCALLS…: how often the busiest thread makes the call in a whole run
     HF_UNDER="$trace -e trace=$1"
-    sleep 1
     json 0 backup config
     HF_UNDER=
     awk '{ print $1 }' "$T/trace" | sort | uniq -c | sort -rn | awk 'NR == 1 { print $1 }'
@@ -27,7 +26,6 @@ for call in renameat2 rename fsync fdatasync syncfs linkat unlink unlinkat opena
     step=$((${count:-0} / 12 + 1))
     for ((n = 1; n <= ${count:-0}; n += step)); do
         HF_UNDER="$trace -e trace=$call -e inject=$call:signal=SIGKILL:when=$n"
-        sleep 0.2
         hf backup config
         HF_UNDER=
         points=$((points + 1))
@@ -42,7 +40,6 @@ for call in renameat2 rename fsync fdatasync syncfs linkat unlink unlinkat opena
                 fail "killed at $call number $n: $file is visible and nothing knows about it"
         done
         if ((points % 5 == 0)); then
-            sleep 1
             expect 0 backup config
             nothing_left_over
         fi
@@ -50,7 +47,6 @@ for call in renameat2 rename fsync fdatasync syncfs linkat unlink unlinkat opena
     echo "$call: $count"
 done
 ((points >= 40)) || fail "only $points points"
-sleep 1
 expect 0 backup config
 nothing_left_over
 equal 'backups left' 1 "$(json 0 list config && j '.results[0].backups | length')"

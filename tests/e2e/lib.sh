@@ -27,6 +27,7 @@ printf '[holdfast]\nstate_dir = %s/state\ntemp_dir = %s/tmp\n' "$T" "$T" >"$ETC/
 clean_up() {
     local status=$? job
     trap - ERR EXIT
+    set +e
     for job in $(jobs -p); do
         kill "$job" 2>/dev/null && wait "$job" 2>/dev/null
     done
@@ -163,9 +164,6 @@ contents() { listing "$1" | sed '/^ d /d'; }
 same_metadata() {
     diff <(listing "$1") <(listing "$2") >"$T/diff" || fail "'$1' and '$2' differ in metadata: $(head -6 "$T/diff")"
 }
-
-# The files of a sink and their content: to be compared with what it was before.
-contents() { (cd "$1" && find . -type f -print0 | sort -z | xargs -0r sha256sum); }
 
 # Nothing of a backup is visible in a sink's folder.
 nothing_visible() {
