@@ -34,7 +34,7 @@ say '1. What is missing is installed, and a release is built.'
 scripts/deps.sh --build
 echo '$ cmake --preset release && cmake --build --preset release'
 quietly cmake --preset release
-quietly cmake --build --preset release --target holdfast modules holdfast-ledger-gen
+quietly cmake --build --preset release --target holdfast modules holdfast_manual holdfast-ledger-gen
 
 say '2. A small system to protect is made under demo/: a database that is being written to, a ledger, a configuration folder.'
 if [[ -e $demo && ! -e $demo/made-by-quickstart ]]; then

@@ -113,7 +113,7 @@ faster 'verify content, ledger' verify 'gzip -t' 0.3
 faster 'restore, ledger' restore 'pigz -dc | tar -x' 0.6
 faster 'two dir sinks' 'ledger, two sinks' 'ledger gzip 2' 1.15
 for pair in 'ledger gzip 2:backup, ledger:65536' 'ledger zstd 3:backup, ledger, zstd:65536' 'verify:verify, ledger:65536' \
-    'restore:restore, ledger:65536' 'sqlite gzip 2:backup, sqlite:81920'; do
+    'restore:restore, ledger:65536' 'sqlite gzip 2:backup, sqlite:73728'; do
     IFS=: read -r label work bound <<<"$pair"
     row "peak RSS, $work" "${rss[$label]}" "$bound" 1.0 KiB 'the bound'
 done
@@ -130,13 +130,13 @@ printf '%s\n' "${rows[@]}" | python3 -c '
 import json, os, subprocess, sys
 keys = ["work", "peer", "unit", "ours", "peer_value", "ratio", "bar", "met", "peer_and_sync"]
 rows = []
-print("{:<28} {:<20} {:>12} {:>12} {:>7} {:>6}  {:<4} {}".format("work", "against", "ours", "theirs", "ratio", "bar", "met", "theirs, durable"))
+print("{:<31} {:<20} {:>12} {:>12} {:>7} {:>6}  {:<4} {}".format("work", "against", "ours", "theirs", "ratio", "bar", "met", "theirs, durable"))
 for line in sys.stdin:
     row = dict(zip(keys, line.rstrip("\n").split("\t")))
     unit = row["unit"]
     shown = lambda v: f"{float(v):.2f} s" if unit == "s" else f"{float(v) / 1024:.1f} MiB" if unit == "KiB" else f"{float(v) / 2**20:.1f} MiB"
     durable = row["peer_and_sync"] and "{:.2f} s".format(float(row["peer_and_sync"]))
-    print("{:<28} {:<20} {:>12} {:>12} {:>7.2f} {:>6}  {:<4} {}".format(row["work"], row["peer"], shown(row["ours"]), shown(row["peer_value"]), float(row["ratio"]), row["bar"], row["met"], durable))
+    print("{:<31} {:<20} {:>12} {:>12} {:>7.3f} {:>6}  {:<4} {}".format(row["work"], row["peer"], shown(row["ours"]), shown(row["peer_value"]), float(row["ratio"]), row["bar"], row["met"], durable))
     rows.append({**row, "ours": float(row["ours"]), "peer_value": float(row["peer_value"]), "ratio": float(row["ratio"]), "bar": float(row["bar"]), "met": row["met"] == "yes"})
 cpu = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown")
 json.dump({"schema": 1, "runs": int(sys.argv[2]), "cores": os.cpu_count(), "cpu": cpu, "rows": rows}, open(sys.argv[1], "w"), indent=1)

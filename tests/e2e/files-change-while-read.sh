@@ -20,8 +20,9 @@ HF_UNDER=
 # Grows and shrinks while it is read.
 for size in 30000000 1000000; do
     HF_UNDER="strace -f -qq -o $T/trace -P $DATA/config/big -e inject=read,pread64:delay_enter=40000"
+    rm -f "$T/trace"
     (
-        sleep 0.5
+        wait_for 20 grep -qE '(read|pread64)\(' "$T/trace" # the first piece is read, many are to come
         truncate -s "$size" "$DATA/config/big"
         echo x >>"$DATA/config/big"
     ) &

@@ -30,7 +30,8 @@ for stage in gzip zstd; do
     read -r -a large < <(measure 450 "$stage")
     echo "$stage: backup, verify, restore: ${small[*]} KiB for 150 MiB, ${large[*]} KiB for 450 MiB"
     for i in 0 1 2; do
-        ((large[i] < small[i] + 12 * 1024)) || fail "$stage: memory grows with the data"
+        # How many of the blocks that may be in flight ever are depends on timing; a tenth of the data more would be growth.
+        ((large[i] < small[i] + 30 * 1024)) || fail "$stage: memory grows with the data"
         ((large[i] < bound * 1024)) || fail "$stage: ${large[i]} KiB is above $bound MiB"
     done
 done

@@ -22,7 +22,10 @@ sed -i 's/^plugin = gzip/plugin = zstd\nlevel = 12/' "$ETC/conf.d/config.ini"
 for replacement in none another; do
     "$HOLDFAST" --config "$ETC" backup config --json >"$OUT" 2>"$ERR" &
     run=$!
-    sleep 0.4
+    until compgen -G "$BACKUPS/.holdfast-partial.*" >/dev/null; do # it writes by now
+        kill -0 "$run" || fail 'the run was over before it began to write'
+        sleep 0.02
+    done
     mv "$BACKUPS" "$T/moved"
     if [[ $replacement == another ]]; then mkdir "$BACKUPS"; fi
     RC=0

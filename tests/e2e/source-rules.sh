@@ -22,7 +22,8 @@ grep -rnE "\"($names)\"" core --include='*.c' | grep -vE '\.h"|json_(object_get|
     grep -vE 'core/cli/(command|examples)' >>"$problems" || true
 grep -rnE '#include "(base|config|plugin|pipeline|catalog|ops|cli)/' plugins >>"$problems" || true
 
-git ls-files --cached --others --exclude-standard >"$T/files" 2>/dev/null || find . -type f -not -path './build/*' >"$T/files"
+git ls-files --cached --others --exclude-standard >"$T/files" 2>/dev/null ||
+    find . \( -path ./build -o -path ./demo -o -path ./.git \) -prune -o -type f -printf '%P\n' >"$T/files"
 while read -r file; do
     [[ -f $file ]] || continue
     case $file in

@@ -375,6 +375,8 @@ END_TEST
 static int fail_some(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
 {
     atomic_fetch_add((atomic_int *)arg, 1);
+    if (task->part->raw_size > 3) /* so that the other thread cannot finish all of them before this one has failed */
+        usleep(2000);
     return task->part->raw_size == 3 ? hf_fail(ctx, HF_E_CORRUPT, "three is bad") : HF_OK;
 }
 
