@@ -135,6 +135,8 @@ START_TEST(empty_reports_do_no_harm)
         hf_auto_text struct hf_text wrong =
             rendered(all[i], "{\"checks\": [1], \"items\": \"x\", \"artifacts\": {\"a\": 1},"
                              " \"id\": 7, \"manifest\": [], \"plugins\": [null]}");
+        ck_assert(!out.data || strlen(out.data) == out.length);
+        ck_assert(!wrong.data || strlen(wrong.data) == wrong.length);
     }
 }
 END_TEST
