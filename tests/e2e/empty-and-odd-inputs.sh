@@ -31,3 +31,9 @@ says "$DATA/nowhere"
 simple_profile ledger ledger "$DATA/config/../nowhere"
 expect 1 backup ledger
 says nowhere
+
+# A ledger whose path no manifest can hold is refused by name, not after the work is done.
+make_ledger "$DATA"/$'led\xff' 1 5
+simple_profile odd-name ledger "$DATA"/$'led\xff'
+expect 2 backup odd-name
+says 'is not UTF-8'

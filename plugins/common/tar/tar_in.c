@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A header with its pax records and its map of holes is read into memory as a whole, before anything of it is known. */
+#define HEADER_MAX (4 << 20)
+
 struct tar_in {
     const struct hf_host *host;
     struct hf_ctx *ctx;
@@ -17,7 +20,8 @@ struct tar_in {
     locale_t plain;              /* see tar_in_next                                                                */
     const void *first;           /* a piece that was read ahead                                                    */
     int64_t first_size;
-    int code; /* why the reader failed                                                          */
+    int code;            /* why the reader failed                                                          */
+    int64_t header_size; /* read for the header so far; -1: the data are being read                            */
     bool empty, at_eof, done;
 };
 
@@ -30,6 +34,10 @@ static la_ssize_t on_read(struct archive *archive, void *arg, const void **ret_d
         in->first_size = 0;
         return (la_ssize_t)size;
     }
+    if (in->header_size > HEADER_MAX) {
+        archive_set_error(archive, EFBIG, "a header is longer than %d MiB", HEADER_MAX >> 20);
+        return -1;
+    }
     size = in->host->borrow(in->reader, ret_data);
     if (size < 0) {
         in->code = (int)size;
@@ -38,6 +46,8 @@ static la_ssize_t on_read(struct archive *archive, void *arg, const void **ret_d
     }
     if (size == 0)
         in->at_eof = true;
+    if (in->header_size >= 0)
+        in->header_size += size;
     return (la_ssize_t)size;
 }
 
@@ -88,11 +98,16 @@ int tar_in_next(struct tar_in *in, struct archive_entry **ret_entry)
 {
     if (in->empty || in->done)
         return HF_END;
+    archive_clear_error(in->archive);
+    if (in->entry && archive_read_data_skip(in->archive) < ARCHIVE_WARN)
+        return in_fail(in);
     /* Elsewhere libarchive recodes names, and brings UTF-8 into normal form C, which changes their bytes. In the C
      * locale it cannot recode what is not ASCII, warns, and hands over the bytes as they are. */
     locale_t before = uselocale(in->plain);
     archive_clear_error(in->archive);
+    in->header_size = 0;
     int r = archive_read_next_header(in->archive, &in->entry);
+    in->header_size = -1;
     uselocale(before);
     if (r == ARCHIVE_EOF) {
         in->done = true;

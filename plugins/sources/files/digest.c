@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define SUM 32
+#define BLOCK (64 * 1024) /* contents are taken in blocks, so that one of zeros, as in a hole, costs nothing */
 #define MAX_PARTS 10000000u
 
 struct digest {
@@ -23,7 +24,11 @@ struct digest {
 struct digest_part {
     EVP_MD_CTX *sha;
     uint64_t entries, bytes;
+    uint64_t zero_blocks; /* of the current entry, not taken in yet; before what is in `block` */
+    size_t used;
+    unsigned char block[BLOCK];
 };
+enum block_kind { KIND_BYTES = 1, KIND_ZEROS = 2 };
 
 struct digest *digest_new(void)
 {
@@ -95,6 +100,37 @@ static int add_attrs(struct digest_part *part, struct archive_entry *entry)
     return r;
 }
 
+static int add_zero_blocks(struct digest_part *part)
+{
+    uint64_t count = part->zero_blocks;
+    part->zero_blocks = 0;
+    if (!count)
+        return 0;
+    return add_number(part, KIND_ZEROS) < 0 ? -1 : add_number(part, count);
+}
+
+/* A whole block, or the last one of an entry. */
+static int add_block(struct digest_part *part, const unsigned char *data, size_t size)
+{
+    if (size == BLOCK && data[0] == 0 && memcmp(data, data + 1, BLOCK - 1) == 0) {
+        part->zero_blocks++;
+        return 0;
+    }
+    if (add_zero_blocks(part) < 0 || add_number(part, KIND_BYTES) < 0)
+        return -1;
+    return add_text(part, (const char *)data, size);
+}
+
+/* Ends the contents of the entry before. */
+static int end_contents(struct digest_part *part)
+{
+    size_t used = part->used;
+    part->used = 0;
+    if (used && add_block(part, part->block, used) < 0)
+        return -1;
+    return add_zero_blocks(part);
+}
+
 int digest_entry(struct digest_part *part, struct archive_entry *entry)
 {
     const char *path = archive_entry_pathname(entry), *hard = archive_entry_hardlink(entry), *link = NULL;
@@ -103,7 +139,7 @@ int digest_entry(struct digest_part *part, struct archive_entry *entry)
     while (length > 1 && path[length - 1] == '/') /* a folder's is added on the way into the tar */
         length--;
     part->entries++;
-    if (add_text(part, path, length) < 0 || add_number(part, hard ? 1 : type) < 0)
+    if (end_contents(part) < 0 || add_text(part, path, length) < 0 || add_number(part, hard ? 1 : type) < 0)
         return -1;
     if (hard) /* all else is its target's */
         return add_text(part, hard, strlen(hard));
@@ -121,24 +157,61 @@ int digest_entry(struct digest_part *part, struct archive_entry *entry)
                : 0;
 }
 
+/* Fills up the block that was begun; NULL: with zeros. Returns how much it took, or -1. */
+static int64_t fill_block(struct digest_part *part, const unsigned char *data, int64_t size)
+{
+    size_t take = BLOCK - part->used;
+    if (size < (int64_t)take)
+        take = (size_t)size;
+    if (data)
+        memcpy(part->block + part->used, data, take);
+    else
+        memset(part->block + part->used, 0, take);
+    part->used += take;
+    if (part->used < BLOCK)
+        return (int64_t)take;
+    part->used = 0;
+    return add_block(part, part->block, BLOCK) < 0 ? -1 : (int64_t)take;
+}
+
 int digest_data(struct digest_part *part, const void *data, size_t size)
 {
-    return add(part, data, size);
+    for (const unsigned char *at = data; size;) {
+        int64_t took = BLOCK;
+        if (part->used || size < BLOCK)
+            took = fill_block(part, at, (int64_t)size);
+        else if (add_block(part, at, BLOCK) < 0)
+            took = -1;
+        if (took < 0)
+            return -1;
+        at += took;
+        size -= (size_t)took;
+    }
+    return 0;
 }
 
 int digest_zeros(struct digest_part *part, int64_t size)
 {
-    static const char zeros[64 * 1024];
-    for (; size > 0; size -= (int64_t)sizeof(zeros))
-        if (add(part, zeros, size < (int64_t)sizeof(zeros) ? (size_t)size : sizeof(zeros)) < 0)
+    while (size > 0) {
+        int64_t took = size / BLOCK * BLOCK;
+        if (part->used || size < BLOCK)
+            took = fill_block(part, NULL, size);
+        else
+            part->zero_blocks += (uint64_t)(size / BLOCK);
+        if (took < 0)
             return -1;
+        size -= took;
+    }
     return 0;
 }
 
 int digest_part_done(struct digest *digest, struct digest_part *part, uint32_t number)
 {
     unsigned char sum[SUM];
-    int r = number >= 1 && number <= MAX_PARTS && EVP_DigestFinal_ex(part->sha, sum, NULL) == 1 ? 0 : -1;
+    int r =
+        number >= 1 && number <= MAX_PARTS && end_contents(part) == 0 && EVP_DigestFinal_ex(part->sha, sum, NULL) == 1
+            ? 0
+            : -1;
     pthread_mutex_lock(&digest->lock);
     if (r == 0 && number > digest->room) {
         uint32_t room = number < 512 ? 1024 : number * 2;

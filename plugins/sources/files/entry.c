@@ -124,7 +124,9 @@ static int put_zeros(struct entry_job *job, int64_t size)
 {
     static const char zeros[256 * 1024];
     for (int code; size > 0; size -= (int64_t)sizeof(zeros))
-        if ((code = put(job, zeros, size < (int64_t)sizeof(zeros) ? (size_t)size : sizeof(zeros))) < 0)
+        if (job->self->host->cancelled(job->ctx)) /* a map's holes never reach the writer, which would say so */
+            return HF_E_CANCELLED;
+        else if ((code = put(job, zeros, size < (int64_t)sizeof(zeros) ? (size_t)size : sizeof(zeros))) < 0)
             return code;
     return HF_OK;
 }

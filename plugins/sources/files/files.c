@@ -113,7 +113,7 @@ int files_list_from_json(const json_t *list, size_t max, char ***ret_paths, size
     char **paths = count && count <= max ? calloc(count, sizeof(*paths)) : NULL;
     bool fine = paths != NULL;
     for (size_t i = 0; i < count && fine; i++)
-        fine = (paths[i] = path_from_json(json_array_get(list, i))) != NULL;
+        fine = (paths[i] = path_from_json(json_array_get(list, i))) && strlen(paths[i]) <= TAR_MAX_PATH;
     if (!fine) {
         files_paths_free(paths, paths ? count : 0);
         return -1;

@@ -90,8 +90,8 @@ bool inode_other(struct inodes *, struct inode *, char **ret_path, const struct 
 bool inode_is(const struct inode *, const struct stat *);
 
 /* What the artifact holds, as one number: SHA-256 over each part's names, kinds, modes, owners, link targets,
- * attributes and contents (not times), then over the parts' sums in order. Everything comes from the entries as they
- * are in the tar, so that the artifact alone gives it again. */
+ * attributes and contents (not times; blocks of zeros only by their number), then over the parts' sums in order.
+ * Everything comes from the entries as they are in the tar, so that the artifact alone gives it again. */
 struct digest;
 struct digest_part;
 struct digest *digest_new(void);
@@ -99,7 +99,7 @@ void digest_free(struct digest *);
 struct digest_part *digest_part_new(void);
 int digest_entry(struct digest_part *, struct archive_entry *);
 int digest_data(struct digest_part *, const void *data, size_t size);
-int digest_zeros(struct digest_part *, int64_t size);
+int digest_zeros(struct digest_part *, int64_t size); /* takes no time, however large */
 /* Takes a part's sum into the whole, and frees it. number: from 1. */
 int digest_part_done(struct digest *, struct digest_part *, uint32_t number);
 void digest_part_free(struct digest_part *);
@@ -159,6 +159,8 @@ int swap_fd(const struct swap *, size_t index);
 const char *swap_name(const struct swap *, size_t index);
 /* Syncs, and puts everything in its place; a former one is kept as NAME.before-ID. On failure all is as it was. */
 int swap_commit(struct swap *, struct hf_ctx *);
+/* Is it named like the folder in which a restore builds? */
+bool swap_is_beside(const char *name);
 /* Removes what was built and not committed. */
 void swap_free(struct swap *, struct hf_ctx *);
 

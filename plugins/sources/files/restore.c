@@ -180,7 +180,7 @@ static int prepare_in_place(struct restore *restore, struct hf_ctx *ctx)
     return code == HF_OK ? swap_prepare(restore->swap, ctx) : code;
 }
 
-/* 1: empty, 0: not, -1 and errno: also when it is no folder. */
+/* 1: empty but for what an interrupted restore left, 0: not, -1 and errno: also when it is no folder. */
 static int folder_empty(const char *path)
 {
     DIR *dir = opendir(path);
@@ -188,7 +188,8 @@ static int folder_empty(const char *path)
         return -1;
     struct dirent *entry;
     errno = 0;
-    while ((entry = readdir(dir)) && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0))
+    while ((entry = readdir(dir)) &&
+           (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || swap_is_beside(entry->d_name)))
         ;
     int r = entry ? 0 : errno ? -1 : 1;
     closedir(dir);

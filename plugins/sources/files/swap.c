@@ -3,8 +3,9 @@
  * Building beside, then swapping.
  *
  * Beside each place's folder, in it, lies ".holdfast-ID": there the new things grow under their own names. What a
- * crashed restore left there holds nothing that was ever in place, so the next one removes it: a former thing is only
- * moved to NAME.before-ID, in one step with the new one's arrival.
+ * crashed restore left there holds nothing that was ever in place, so the next one removes it, whatever its backup: a
+ * former thing is only moved to NAME.before-ID, in one step with the new one's arrival. The folder of a restore that is
+ * alive is locked.
  */
 #include "files.h"
 #include <dirent.h>
@@ -13,8 +14,10 @@
 #include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#define BESIDE ".holdfast-"
 #define MAX_FOLDERS 200 /* each keeps two descriptors open */
 #define MAX_BEFORE 1000
 
@@ -22,6 +25,8 @@
 struct folder {
     char *path;
     int fd, beside_fd;
+    dev_t dev;
+    ino_t ino;
     bool whole; /* everything that was built goes into it */
 };
 
@@ -57,7 +62,7 @@ int swap_new(const struct hf_host *host, struct hf_ctx *ctx, const char *id, boo
     }
     swap->host = host;
     swap->replace = replace;
-    snprintf(swap->beside, sizeof(swap->beside), ".holdfast-%.64s", id);
+    snprintf(swap->beside, sizeof(swap->beside), BESIDE "%.64s", id);
     *ret_swap = swap;
     return HF_OK;
 }
@@ -143,9 +148,64 @@ static int make_way(struct swap *swap, struct hf_ctx *ctx, const char *path)
     }
 }
 
-static int prepare_folder(struct swap *swap, struct hf_ctx *ctx, struct folder *folder)
+/* Does the text end like a backup's id, in _YYYYMMDD_HHMMSS? */
+static bool ends_in_time(const char *text)
 {
-    const struct hf_host *host = swap->host;
+    static const char form[] = "_00000000_000000";
+    size_t length = strlen(text);
+    bool fits = length > sizeof(form) - 1;
+    const char *end = fits ? text + length - (sizeof(form) - 1) : text;
+    for (size_t i = 0; fits && form[i]; i++)
+        fits = form[i] == '_' ? end[i] == '_' : end[i] >= '0' && end[i] <= '9';
+    return fits;
+}
+
+bool swap_is_beside(const char *name)
+{
+    return strncmp(name, BESIDE, sizeof(BESIDE) - 1) == 0 && ends_in_time(name);
+}
+
+/* Removes a folder beside that nobody works in. 0 also when there is none; -1 and errno, EWOULDBLOCK: somebody does. */
+static int remove_beside(int fd, const char *name)
+{
+    int old = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (old < 0)
+        return errno == ENOENT ? 0 : -1;
+    int r = flock(old, LOCK_EX | LOCK_NB), saved;
+    if (r == 0)
+        r = tar_remove_tree(fd, name);
+    saved = errno;
+    close(old);
+    errno = saved;
+    return r;
+}
+
+/* What crashed restores of other backups left in the folder. It only takes space, so what cannot be removed is named.
+ */
+static void sweep(struct swap *swap, struct hf_ctx *ctx, const struct folder *folder)
+{
+    int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+    struct stat st;
+    if (!dir && fd >= 0)
+        close(fd);
+    while (dir && (entry = readdir(dir))) {
+        if (!swap_is_beside(entry->d_name) || strcmp(entry->d_name, swap->beside) == 0 ||
+            fstatat(folder->fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode) ||
+            (st.st_mode & 07777) != 0700 || st.st_uid != geteuid())
+            continue;
+        if (remove_beside(folder->fd, entry->d_name) < 0 && errno != EWOULDBLOCK)
+            swap->host->log(ctx, HF_LOG_WARNING, "'%s/%s', left by an interrupted restore, cannot be removed",
+                            TAR_SHOW(folder->path), TAR_SHOW(entry->d_name));
+    }
+    if (dir)
+        closedir(dir);
+}
+
+static int open_folder(struct swap *swap, struct hf_ctx *ctx, struct folder *folder)
+{
+    struct stat st;
     folder->fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder->fd < 0 && errno == ENOENT) {
         int code = make_way(swap, ctx, folder->path);
@@ -153,14 +213,50 @@ static int prepare_folder(struct swap *swap, struct hf_ctx *ctx, struct folder *
             return code;
         folder->fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
-    if (folder->fd < 0)
-        return files_errno(host, ctx, "open the folder", folder->path);
-    if (tar_remove_tree(folder->fd, swap->beside) < 0)
-        return files_errno(host, ctx, "remove what a former restore left in", folder->path);
+    if (folder->fd < 0 || fstat(folder->fd, &st) < 0)
+        return files_errno(swap->host, ctx, "open the folder", folder->path);
+    folder->dev = st.st_dev;
+    folder->ino = st.st_ino;
+    return HF_OK;
+}
+
+static int busy(struct swap *swap, struct hf_ctx *ctx, const struct folder *folder)
+{
+    swap->host->fail(ctx, HF_E_BUSY, "another restore of this backup is at work in '%s'", TAR_SHOW(folder->path));
+    return swap->host->hint(ctx, "wait for it to end");
+}
+
+static int make_beside(struct swap *swap, struct hf_ctx *ctx, struct folder *folder)
+{
+    if (remove_beside(folder->fd, swap->beside) < 0)
+        return errno == EWOULDBLOCK
+                   ? busy(swap, ctx, folder)
+                   : files_errno(swap->host, ctx, "remove what a former restore left in", folder->path);
     if (mkdirat(folder->fd, swap->beside, 0700) < 0)
-        return files_errno(host, ctx, "make a folder in", folder->path);
-    folder->beside_fd = openat(folder->fd, swap->beside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return folder->beside_fd < 0 ? files_errno(host, ctx, "open a folder in", folder->path) : HF_OK;
+        return errno == EEXIST ? busy(swap, ctx, folder)
+                               : files_errno(swap->host, ctx, "make a folder in", folder->path);
+    int fd = openat(folder->fd, swap->beside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) { /* another one has it already: it is not ours to remove */
+        close(fd);
+        return busy(swap, ctx, folder);
+    }
+    folder->beside_fd = fd;
+    return fd < 0 ? files_errno(swap->host, ctx, "open a folder in", folder->path) : HF_OK;
+}
+
+static int prepare_folder(struct swap *swap, struct hf_ctx *ctx, struct folder *folder)
+{
+    const struct hf_host *host = swap->host;
+    int code = open_folder(swap, ctx, folder);
+    if (code < 0)
+        return code;
+    for (const struct folder *other = swap->folders; other < folder; other++)
+        if (other->dev == folder->dev && other->ino == folder->ino) { /* the same by another way */
+            folder->beside_fd = fcntl(other->beside_fd, F_DUPFD_CLOEXEC, 0);
+            return folder->beside_fd < 0 ? files_errno(host, ctx, "open a folder in", folder->path) : HF_OK;
+        }
+    sweep(swap, ctx, folder);
+    return make_beside(swap, ctx, folder);
 }
 
 int swap_add_inside(struct swap *swap, struct hf_ctx *ctx, const char *path)
@@ -263,8 +359,14 @@ static int commit_place(struct swap *swap, struct hf_ctx *ctx, struct place *pla
                                                      "the backup holds nothing of it; what is there was left alone")
                                : files_errno(swap->host, ctx, "look at", place->path);
     bool exists = fstatat(folder->fd, place->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (exists && swap->replace && exchange(swap, folder, place) < 0) {
+        bool mounted = errno == EBUSY;
+        int code = files_errno(swap->host, ctx, "replace", place->path);
+        return mounted ? swap->host->hint(ctx, "a mount point cannot be replaced: empty it, or name a folder in it")
+                       : code;
+    }
     if (exists && swap->replace)
-        return exchange(swap, folder, place) < 0 ? files_errno(swap->host, ctx, "replace", place->path) : HF_OK;
+        return HF_OK;
     if (move_new(folder->beside_fd, place->name, folder->fd, place->name) < 0)
         return files_errno(swap->host, ctx, "put in place", place->path);
     place->state = PLACE_MOVED;

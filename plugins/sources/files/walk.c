@@ -185,12 +185,24 @@ static int next_name(struct walk *walk, bool *ret_is_root)
     return 1;
 }
 
+/* What could not be restored is not backed up as if it could. */
+static bool too_deep(const char *path)
+{
+    size_t depth = 0;
+    for (; *path; path++)
+        depth += *path == '/';
+    return depth > TAR_MAX_DEPTH;
+}
+
 /* Looks at walk->path: 1: to be backed up, 0: passed over. */
 static int look(struct walk *walk, struct hf_ctx *ctx, bool is_root, struct stat *st)
 {
     const struct hf_host *host = walk->self->host;
     if (!is_root && (files_excluded(walk->self, walk->path) || roots_get(walk->roots, walk->path)))
         return 0;
+    if (too_deep(walk->path))
+        return host->finding(ctx, HF_ERROR, "too-deep", TAR_SHOW(walk->path),
+                             "lies more than %d folders deep, and is not in the backup", TAR_MAX_DEPTH);
     errno = ENAMETOOLONG;
     if (strlen(walk->path) > TAR_MAX_PATH || walk_real(walk->root, walk->path, walk->real) < 0 ||
         fstatat(walk->slash_fd, walk->real, st, AT_SYMLINK_NOFOLLOW) < 0)

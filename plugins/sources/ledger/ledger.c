@@ -11,8 +11,20 @@
 #include <jansson.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <tar.h>
 
 static const struct hf_host *the_host;
+
+/* Why a path is none for a ledger; NULL: it is one. */
+static const char *cannot_be(const char *path, const char *base)
+{
+    if (strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
+        return "does not end in the ledger's name";
+    json_t *text = json_string(path); /* the manifest holds it, and knows no other encoding */
+    const char *why = text ? NULL : "is not UTF-8";
+    json_decref(text);
+    return why;
+}
 
 static int ledger_open(struct hf_ctx *ctx, const struct hf_config *config, void **ret_self)
 {
@@ -32,8 +44,9 @@ static int ledger_open(struct hf_ctx *ctx, const struct hf_config *config, void 
     }
     const char *slash = strrchr(copy, '/');
     *ledger = (struct ledger){.host = the_host, .path = copy, .base = slash ? slash + 1 : copy};
-    if (strcmp(ledger->base, ".") == 0 || strcmp(ledger->base, "..") == 0) {
-        int code = the_host->fail(ctx, HF_E_CONFIG, "path '%s' does not end in the ledger's name", path);
+    const char *why = cannot_be(copy, ledger->base);
+    if (why) {
+        int code = the_host->fail(ctx, HF_E_CONFIG, "path '%s' %s", TAR_SHOW(copy), why);
         free(copy);
         free(ledger);
         return code;

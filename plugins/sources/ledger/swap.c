@@ -6,6 +6,7 @@
 #include "util.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,25 +59,27 @@ static int free_name(int dir_fd, const char *wanted, char **ret_name)
     return -EEXIST;
 }
 
-/* Swaps in a ledger for one that exists, which is kept under the name `kept`. 0 or a negative errno. */
-static int exchange(struct target *t, const char *base, const char *kept)
+/* Puts from_fd/from in the place of to_fd/to, which is kept as kept_fd/kept. The new one first takes the name that the
+ * old one is kept under; then both change names in one step, so that a crash at any moment leaves one of them in place
+ * and loses neither. 0 or a negative errno. */
+static int exchange(int from_fd, const char *from, int to_fd, const char *to, int kept_fd, const char *kept)
 {
-    if (renameat2(t->stage_fd, base, t->parent_fd, t->name, RENAME_EXCHANGE) == 0) {
-        if (move(t->stage_fd, base, t->parent_fd, kept, RENAME_NOREPLACE) == 0)
-            return 0;
-        int error = errno;
-        if (renameat2(t->stage_fd, base, t->parent_fd, t->name, RENAME_EXCHANGE) < 0)
-            return -errno;
-        return -error;
-    }
-    if (errno != EINVAL && errno != ENOSYS)
+    if (move(from_fd, from, kept_fd, kept, RENAME_NOREPLACE) < 0)
         return -errno;
-    if (move(t->parent_fd, t->name, t->parent_fd, kept, RENAME_NOREPLACE) < 0)
-        return -errno;
-    if (move(t->stage_fd, base, t->parent_fd, t->name, RENAME_NOREPLACE) == 0)
+    if (renameat2(kept_fd, kept, to_fd, to, RENAME_EXCHANGE) == 0)
         return 0;
     int error = errno;
-    return move(t->parent_fd, kept, t->parent_fd, t->name, RENAME_NOREPLACE) < 0 ? -errno : -error;
+    if (move(kept_fd, kept, from_fd, from, RENAME_NOREPLACE) < 0)
+        return -errno;
+    if (error != EINVAL && error != ENOSYS && error != EACCES)
+        return -error;
+    /* The file system knows no exchange, or a folder may not be written to: then there is a moment with neither. */
+    if (move(to_fd, to, kept_fd, kept, RENAME_NOREPLACE) < 0)
+        return -errno;
+    if (move(from_fd, from, to_fd, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    error = errno;
+    return move(kept_fd, kept, to_fd, to, RENAME_NOREPLACE) < 0 ? -errno : -error;
 }
 
 static int swap_whole(const struct hf_host *host, struct hf_ctx *ctx, struct target *t, const char *base, bool replace)
@@ -93,7 +96,7 @@ static int swap_whole(const struct hf_host *host, struct hf_ctx *ctx, struct tar
         if (code == 0)
             code = free_name(t->parent_fd, wanted, &kept);
         if (code == 0)
-            code = exchange(t, base, kept);
+            code = exchange(t->stage_fd, base, t->parent_fd, t->name, t->parent_fd, kept);
     } else if (move(t->stage_fd, base, t->parent_fd, t->name, t->fd >= 0 ? 0 : RENAME_NOREPLACE) < 0) {
         code = -errno;
     }
@@ -114,7 +117,7 @@ struct moves {
     int base_fd, before_fd;
     char *before; /* the folder for what is replaced; NULL: not made yet                                          */
     struct names old_names, new_names;
-    size_t old_done, new_done;
+    bool *old_away, *new_there; /* of each name: was it moved?                                                     */
 };
 
 static int open_before(struct moves *m)
@@ -139,38 +142,63 @@ static int open_before(struct moves *m)
     return m->before_fd < 0 ? -errno : 0;
 }
 
+/* Which of the new names it is; SIZE_MAX: none. */
+static size_t find_new(const struct moves *m, const char *name)
+{
+    for (size_t i = 0; i < m->new_names.count; i++)
+        if (strcmp(m->new_names.items[i], name) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
 /* Which of the target's names give way: all, or those that come anew. */
 static bool gives_way(const struct moves *m, const char *name)
 {
-    if (!m->target->only)
-        return !name_is_left_out(name) && strncmp(name, BEFORE_PREFIX, sizeof(BEFORE_PREFIX) - 1) != 0;
-    for (size_t i = 0; i < m->new_names.count; i++)
-        if (strcmp(m->new_names.items[i], name) == 0)
-            return true;
-    return false;
+    if (m->target->only)
+        return find_new(m, name) != SIZE_MAX;
+    return !name_is_left_out(name) && strncmp(name, BEFORE_PREFIX, sizeof(BEFORE_PREFIX) - 1) != 0;
+}
+
+/* One of the target's names, which the new one of that name takes in the same step. */
+static int move_old(struct moves *m, size_t index)
+{
+    struct target *t = m->target;
+    const char *name = m->old_names.items[index];
+    size_t heir = find_new(m, name);
+    int code = m->before ? 0 : open_before(m);
+
+    if (code < 0)
+        return code;
+    if (heir != SIZE_MAX)
+        code = exchange(m->base_fd, name, t->fd, name, m->before_fd, name);
+    else if (move(t->fd, name, m->before_fd, name, RENAME_NOREPLACE) < 0)
+        code = -errno;
+    if (code < 0)
+        return code;
+    m->old_away[index] = true;
+    if (heir != SIZE_MAX)
+        m->new_there[heir] = true;
+    return 0;
 }
 
 static int move_all(struct moves *m, bool replace)
 {
     struct target *t = m->target;
 
-    for (; replace && m->old_done < m->old_names.count; m->old_done++) {
-        char *name = m->old_names.items[m->old_done];
-
-        if (!gives_way(m, name)) {
-            *name = '\0'; /* nothing to undo */
-            continue;
-        }
-        int code = m->before ? 0 : open_before(m);
+    m->old_away = calloc(m->old_names.count + 1, sizeof(bool));
+    m->new_there = calloc(m->new_names.count + 1, sizeof(bool));
+    if (!m->old_away || !m->new_there)
+        return -ENOMEM;
+    for (size_t i = 0; replace && i < m->old_names.count; i++) {
+        int code = gives_way(m, m->old_names.items[i]) ? move_old(m, i) : 0;
         if (code < 0)
             return code;
-        if (move(t->fd, name, m->before_fd, name, RENAME_NOREPLACE) < 0)
-            return -errno;
     }
-    for (; m->new_done < m->new_names.count; m->new_done++) {
-        const char *name = m->new_names.items[m->new_done];
-        if (move(m->base_fd, name, t->fd, name, RENAME_NOREPLACE) < 0)
+    for (size_t i = 0; i < m->new_names.count; i++) {
+        const char *name = m->new_names.items[i];
+        if (!m->new_there[i] && move(m->base_fd, name, t->fd, name, RENAME_NOREPLACE) < 0)
             return -errno;
+        m->new_there[i] = true;
     }
     return 0;
 }
@@ -181,14 +209,14 @@ static int undo(struct moves *m)
     struct target *t = m->target;
     int code = 0;
 
-    while (m->new_done) {
-        const char *name = m->new_names.items[--m->new_done];
-        if (move(t->fd, name, m->base_fd, name, RENAME_NOREPLACE) < 0)
+    for (size_t i = m->new_there ? m->new_names.count : 0; i-- > 0;) {
+        const char *name = m->new_names.items[i];
+        if (m->new_there[i] && move(t->fd, name, m->base_fd, name, RENAME_NOREPLACE) < 0)
             code = -errno;
     }
-    while (m->old_done) {
-        const char *name = m->old_names.items[--m->old_done];
-        if (*name && move(m->before_fd, name, t->fd, name, RENAME_NOREPLACE) < 0)
+    for (size_t i = m->old_away ? m->old_names.count : 0; i-- > 0;) {
+        const char *name = m->old_names.items[i];
+        if (m->old_away[i] && move(m->before_fd, name, t->fd, name, RENAME_NOREPLACE) < 0)
             code = -errno;
     }
     if (m->before && unlinkat(t->fd, m->before, AT_REMOVEDIR) < 0 && code == 0)
@@ -243,6 +271,8 @@ static int swap_in_place(const struct hf_host *host, struct hf_ctx *ctx, struct 
     if (m.before_fd >= 0)
         close(m.before_fd);
     free(m.before);
+    free(m.old_away);
+    free(m.new_there);
     names_free(&m.new_names);
     names_free(&m.old_names);
     return code;

@@ -87,19 +87,30 @@ static int lock_is_held(int dir_fd, const char *path)
     return fcntl(fd, F_GETLK, &range) == 0 && range.l_type != F_UNLCK;
 }
 
-/* Refuses a ledger that a writer is working on; with --replace that is only worth a warning. */
+/* Is the partition one of those that are asked for? */
+static bool is_asked_for(const struct hf_restore_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->only_count; i++)
+        if (strcmp(request->only[i], name) == 0)
+            return true;
+    return request->only_count == 0;
+}
+
+/* Refuses a ledger that a writer is working on; with --replace that is only worth a warning, when it concerns what is
+ * replaced. */
 static int mind_writer(const struct hf_host *host, struct hf_ctx *ctx, const struct target *t,
-                       const struct names *names, bool replace)
+                       const struct names *names, const struct hf_restore_request *request)
 {
     for (size_t i = 0; i < names->count; i++) {
         char path[PARTITION_NAME_MAX + 8];
 
-        if (!partition_name_parse(names->items[i], NULL))
+        if (!partition_name_parse(names->items[i], NULL) ||
+            (request->replace && !is_asked_for(request, names->items[i])))
             continue;
         snprintf(path, sizeof(path), "%s/_LOCK", names->items[i]);
         if (!lock_is_held(t->fd, path))
             continue;
-        if (replace) {
+        if (request->replace) {
             host->log(ctx, HF_LOG_WARNING, "a writer holds '%s/%s'; what it appends goes to what is replaced", t->path,
                       path);
             return HF_OK;
@@ -134,11 +145,12 @@ static int look_at(const struct hf_host *host, struct hf_ctx *ctx, struct target
     t->empty = true;
     for (size_t i = 0; i < names->count; i++)
         t->empty &= name_is_left_out(names->items[i]);
-    t->in_place = is_mount_point(t->fd) || (t->only && !t->empty);
+    /* A folder that holds nothing but what no backup has, such as lost+found or a lock, keeps that. */
+    t->in_place = is_mount_point(t->fd) || (t->empty ? names->count > 0 : t->only);
     if (t->empty)
         return HF_OK;
     if (request->replace)
-        return mind_writer(host, ctx, t, names, true);
+        return mind_writer(host, ctx, t, names, request);
     if (!t->only) {
         host->fail(ctx, HF_E_REFUSED, "the target '%s' is not empty", t->path);
         return host->hint(ctx,
@@ -152,7 +164,7 @@ static int look_at(const struct hf_host *host, struct hf_ctx *ctx, struct target
         host->fail(ctx, HF_E_REFUSED, "the ledger '%s' has a partition '%s' already", t->path, request->only[i]);
         return host->hint(ctx, "--replace keeps it in '%s/" BEFORE_PREFIX "%s'", t->path, t->id);
     }
-    return mind_writer(host, ctx, t, names, false);
+    return mind_writer(host, ctx, t, names, request);
 }
 
 static int open_target(const struct hf_host *host, struct hf_ctx *ctx, struct target *t,
@@ -180,7 +192,46 @@ static int open_target(const struct hf_host *host, struct hf_ctx *ctx, struct ta
     return code;
 }
 
-/* A stage of a run that is still alive is locked; any other is left over. */
+/* Removes the stages that crashed restores of other backups left; one of a run that is still alive is locked. */
+static int sweep(const struct hf_host *host, struct hf_ctx *ctx, const struct target *t, int root)
+{
+    AUTO_FREE char *prefix = NULL;
+    struct names names = {0};
+
+    if ((t->in_place ? asprintf(&prefix, STAGE_PREFIX) : asprintf(&prefix, ".%s.holdfast-", t->name)) < 0) {
+        prefix = NULL;
+        return no_memory(host, ctx);
+    }
+    int code = names_list(root, &names);
+    if (code < 0)
+        return host->fail(ctx, errno_code(-code), "list the folder of '%s': %s", t->path, strerror(-code));
+    for (size_t i = 0; i < names.count; i++) {
+        const char *name = names.items[i];
+
+        if (strncmp(name, prefix, strlen(prefix)) != 0 || strcmp(name, t->stage_name) == 0)
+            continue;
+        AUTO_FD fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && tar_remove_tree(root, name) < 0)
+            host->log(ctx, HF_LOG_WARNING, "'%s', left by an interrupted restore, cannot be removed: %s", name,
+                      strerror(errno));
+    }
+    names_free(&names);
+    return HF_OK;
+}
+
+static int claim_stage(const struct hf_host *host, struct hf_ctx *ctx, const struct target *t, int root)
+{
+    AUTO_FD old = openat(root, t->stage_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (old >= 0 && flock(old, LOCK_EX | LOCK_NB) < 0)
+        return host->fail(ctx, HF_E_BUSY, "another run is restoring to '%s'", t->path);
+    if (old >= 0 && tar_remove_tree(root, t->stage_name) < 0)
+        return host->fail(ctx, errno_code(errno), "remove the left over '%s': %s", t->stage_name, strerror(errno));
+    if (mkdirat(root, t->stage_name, 0700) < 0)
+        return host->fail(ctx, errno_code(errno), "make '%s' beside '%s': %s", t->stage_name, t->path, strerror(errno));
+    return HF_OK;
+}
+
 static int make_stage(const struct hf_host *host, struct hf_ctx *ctx, struct target *t)
 {
     int root = t->in_place ? t->fd : t->parent_fd;
@@ -190,14 +241,9 @@ static int make_stage(const struct hf_host *host, struct hf_ctx *ctx, struct tar
         t->stage_name = NULL;
         return no_memory(host, ctx);
     }
-    AUTO_FD old = openat(root, t->stage_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int code = HF_OK;
-    if (old >= 0 && flock(old, LOCK_EX | LOCK_NB) < 0)
-        code = host->fail(ctx, HF_E_BUSY, "another run is restoring to '%s'", t->path);
-    else if (old >= 0 && tar_remove_tree(root, t->stage_name) < 0)
-        code = host->fail(ctx, errno_code(errno), "remove the left over '%s': %s", t->stage_name, strerror(errno));
-    else if (mkdirat(root, t->stage_name, 0700) < 0)
-        code = host->fail(ctx, errno_code(errno), "make '%s' beside '%s': %s", t->stage_name, t->path, strerror(errno));
+    int code = sweep(host, ctx, t, root);
+    if (code == HF_OK)
+        code = claim_stage(host, ctx, t, root);
     if (code < 0) {
         free(t->stage_name); /* not ours, so not to be removed */
         t->stage_name = NULL;

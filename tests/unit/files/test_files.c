@@ -153,6 +153,20 @@ START_TEST(the_context_survives_json)
 }
 END_TEST
 
+/* Longer than any path of a tar: it would not fit where paths are compared. */
+START_TEST(a_context_with_endless_paths_is_refused)
+{
+    char *json = NULL, **paths = NULL, name[2 * TAR_MAX_PATH + 1];
+    size_t n = 0;
+    struct part_index *read = NULL;
+    memset(name, 'x', sizeof(name) - 1);
+    name[sizeof(name) - 1] = 0;
+    ck_assert_int_gt(asprintf(&json, "{\"paths\":[\"/%s\"]}", name), 0);
+    ck_assert_int_eq(files_context_from_json(json, &paths, &n, &read), -1);
+    free(json);
+}
+END_TEST
+
 START_TEST(the_index_finds_parts)
 {
     char a[] = "/a", ab[] = "/a/b", c[] = "/c";
@@ -227,6 +241,7 @@ int main(void)
     tcase_add_test(tests, paths_become_normal);
     tcase_add_test(tests, globs_expand);
     tcase_add_test(tests, the_context_survives_json);
+    tcase_add_test(tests, a_context_with_endless_paths_is_refused);
     tcase_add_test(tests, the_index_finds_parts);
     tcase_add_test(tests, a_relative_path_is_refused);
     tcase_add_test(tests, check_names_what_is_missing);

@@ -3,9 +3,11 @@
  * Restores: whole, in part, in place, refused, and failed.
  */
 #include "tree.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static struct world world;
@@ -222,6 +224,76 @@ static int restore_whole(const char *to)
     return fake_restore_whole(world.fake, world.source, world.self, &request, "");
 }
 
+/* Of whichever backup, unless a restore that is alive has them; and nothing that is only named alike. */
+START_TEST(leftovers_of_other_backups_are_removed)
+{
+    put_everything(&world, "src");
+    backup_of("%/src");
+    put_text(&world, "new/.holdfast-other_20260101_000000/junk", "half of it");
+    put_text(&world, "new/.holdfast-alive_20260101_000000/junk", "being built");
+    put_text(&world, "beside/.holdfast-notes/mine", "not a restore's");
+    put_text(&world, "beside/.holdfast-other_20260101_000000/junk", "half of it");
+    chmod(at(&world, "new/.holdfast-other_20260101_000000"), 0700);
+    chmod(at(&world, "new/.holdfast-alive_20260101_000000"), 0700);
+    chmod(at(&world, "beside/.holdfast-notes"), 0700);
+    chmod(at(&world, "beside/.holdfast-other_20260101_000000"), 0700);
+    int alive = open(at(&world, "new/.holdfast-alive_20260101_000000"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_eq(flock(alive, LOCK_EX | LOCK_NB), 0);
+    restored(restore_to(&world, "new", false));
+    same_trees(&world, "src", beneath("new", "src"));
+    ck_assert(!has(&world, "new/.holdfast-other_20260101_000000"));
+    ck_assert(has(&world, "new/.holdfast-alive_20260101_000000/junk"));
+    close(alive);
+    restored(restore_to(&world, "beside/new", false));
+    ck_assert(has(&world, "beside/.holdfast-notes/mine"));
+    ck_assert(!has(&world, "beside/.holdfast-other_20260101_000000"));
+}
+END_TEST
+
+START_TEST(one_folder_by_two_ways)
+{
+    put_text(&world, "real/one", "1");
+    put_text(&world, "real/two", "2");
+    ck_assert_int_eq(symlink("real", at(&world, "way")), 0);
+    backup_of("%/real/one %/way/two");
+    unlink(at(&world, "real/one"));
+    unlink(at(&world, "real/two"));
+    restored(restore_to(&world, NULL, false));
+    ck_assert_str_eq(get_text(&world, "real/one"), "1");
+    ck_assert_str_eq(get_text(&world, "real/two"), "2");
+    ck_assert_int_eq(count(&world, "real"), 2);
+}
+END_TEST
+
+/* Names that a restore would refuse are not backed up as if they could come back. */
+START_TEST(what_lies_too_deep_is_reported)
+{
+    char path[2 * TAR_MAX_DEPTH + 64] = "src";
+    put_text(&world, "src/file", "x");
+    for (int i = 0; i < TAR_MAX_DEPTH; i++)
+        strcat(path, "/d");
+    put_folder(&world, path);
+    backup_of("%/src");
+    ck_assert_ptr_nonnull(fake_find(world.fake, "too-deep"));
+    restored(restore_to(&world, "new", false));
+    ck_assert_str_eq(get_text(&world, beneath("new", "src/file")), "x");
+}
+END_TEST
+
+/* A hole costs neither the backup nor the verification time; a stop would come too late. */
+START_TEST(a_huge_hole_is_passed_over)
+{
+    put_text(&world, "src/file", "begin");
+    ck_assert_int_eq(truncate(at(&world, "src/file"), (off_t)64 << 30), 0);
+    backup_of("%/src");
+    ck_assert_int_eq(fake_verify(world.fake, world.source, world.self, 2), HF_OK);
+    restored(restore_to(&world, "new", false));
+    struct stat st;
+    ck_assert_int_eq(stat(at(&world, beneath("new", "src/file")), &st), 0);
+    ck_assert_int_eq(st.st_size, (off_t)64 << 30);
+}
+END_TEST
+
 START_TEST(a_bare_archive)
 {
     put_text(&world, "src/a", "a");
@@ -281,6 +353,10 @@ Suite *restore_suite(void)
     tcase_add_test(tests, only_reads_the_parts_it_needs);
     tcase_add_test(tests, a_failed_restore_changes_nothing);
     tcase_add_test(tests, leftovers_of_a_crash_are_removed);
+    tcase_add_test(tests, leftovers_of_other_backups_are_removed);
+    tcase_add_test(tests, one_folder_by_two_ways);
+    tcase_add_test(tests, what_lies_too_deep_is_reported);
+    tcase_add_test(tests, a_huge_hole_is_passed_over);
     tcase_add_test(tests, a_bare_archive);
     tcase_add_test(tests, links_that_lead_out_need_a_manifest);
     tcase_add_test(tests, a_stopped_restore_leaves_nothing);

@@ -69,6 +69,21 @@ START_TEST(into_an_empty_folder)
 }
 END_TEST
 
+/* Nothing in it is part of any backup, so there is nothing to replace; but it stays. */
+START_TEST(into_a_folder_with_a_lock_only)
+{
+    mkdir(bench_path(&b, "data"), 0755);
+    mkdir(bench_path(&b, "data/ledger"), 0755);
+    spit(bench_path(&b, "data/ledger/_LOCK"), "", 0);
+    mkdir(bench_path(&b, "data/ledger/_holdfast-OTHER"), 0700);
+    ck_assert_int_eq(bench_restore(&b, "data", false, NULL), HF_OK);
+    ck_assert(exists(bench_path(&b, "data/ledger/_LOCK")));
+    ck_assert(!exists(bench_path(&b, "data/ledger/_holdfast-OTHER")));
+    ck_assert_int_eq(unlink(bench_path(&b, "data/ledger/_LOCK")), 0);
+    ck_assert_int_eq(names_in(bench_path(&b, "data/ledger")), names_in(b.ledger));
+}
+END_TEST
+
 START_TEST(to_the_original_place)
 {
     ck_assert_int_eq(rename(b.ledger, bench_path(&b, "saved")), 0);
@@ -174,9 +189,11 @@ START_TEST(what_a_crashed_restore_left_is_removed)
     mkdir(bench_path(&b, ".ledger.holdfast-ID"), 0700);
     mkdir(bench_path(&b, ".ledger.holdfast-ID/ledger"), 0700);
     spit(bench_path(&b, ".ledger.holdfast-ID/ledger/x"), "x", 1);
+    mkdir(bench_path(&b, ".ledger.holdfast-OTHER"), 0700);
     ck_assert_int_eq(restore_in_place(true, NULL), HF_OK);
     ck_assert(!exists(bench_path(&b, "ledger/x")));
     ck_assert(!exists(bench_path(&b, ".ledger.holdfast-ID")));
+    ck_assert(!exists(bench_path(&b, ".ledger.holdfast-OTHER")));
 
     /* But not that of a run that is still alive. */
     mkdir(bench_path(&b, ".ledger.holdfast-ID"), 0700);
@@ -295,6 +312,7 @@ Suite *restore_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, into_a_new_folder);
     tcase_add_test(tcase, into_an_empty_folder);
+    tcase_add_test(tcase, into_a_folder_with_a_lock_only);
     tcase_add_test(tcase, to_the_original_place);
     tcase_add_test(tcase, a_full_target_is_refused);
     tcase_add_test(tcase, replace_keeps_the_old_one);
