@@ -2,7 +2,7 @@
  *
  * Reading the entries of one part.
  */
-#include "tar.h"
+#include "tar_parts.h"
 #include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -73,7 +73,7 @@ int tar_in_open(const struct hf_host *host, struct hf_ctx *ctx, struct hf_reader
     in->host = host;
     in->ctx = ctx;
     in->reader = reader;
-    in->plain = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
+    in->plain = tar_locale(TAR_PLAIN);
     in->archive = archive_read_new();
     int code = HF_OK;
     if (!in->archive || !in->plain) {
@@ -149,7 +149,5 @@ void tar_in_close(struct tar_in *in)
     if (!in)
         return;
     archive_read_free(in->archive);
-    if (in->plain)
-        freelocale(in->plain);
     free(in);
 }

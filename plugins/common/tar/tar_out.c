@@ -2,7 +2,7 @@
  *
  * Writing the entries of one part.
  */
-#include "tar.h"
+#include "tar_parts.h"
 #include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -47,8 +47,6 @@ static int out_fail(struct tar_out *out, const char *doing)
 static void out_free(struct tar_out *out)
 {
     archive_write_free(out->archive);
-    if (out->utf8)
-        freelocale(out->utf8);
     free(out);
 }
 
@@ -60,7 +58,7 @@ int tar_out_open(const struct hf_host *host, struct hf_ctx *ctx, struct hf_write
     out->host = host;
     out->ctx = ctx;
     out->writer = writer;
-    out->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    out->utf8 = tar_locale(TAR_UTF8);
     out->archive = archive_write_new();
     if (!out->archive) {
         out_free(out);

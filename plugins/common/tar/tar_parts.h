@@ -6,8 +6,13 @@
 #define HOLDFAST_TAR_PARTS_H
 
 #include "tar.h"
+#include <locale.h>
 #include <pthread.h>
 #include <stdio.h>
+
+/* How names become bytes. The locales are made once and live as long as the process; (locale_t)0: there is none. */
+enum tar_charset { TAR_PLAIN, TAR_UTF8 };
+locale_t tar_locale(enum tar_charset);
 
 /* What of an entry is set once the thing itself is made. */
 struct tar_meta {

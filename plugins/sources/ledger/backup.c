@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,23 @@ static int open_ledger(struct backup *b, struct hf_ctx *ctx)
     return HF_OK;
 }
 
+/* An empty folder in the place of a ledger that had days is no ledger to back up: its disk is not mounted, or it is
+ * lost. Taken as one, it would push the good backups out in time. */
+static int check_empty(const struct ledger *ledger, struct hf_ctx *ctx)
+{
+    const char *text = ledger->host->get_fact(ctx, LEDGER_FACT);
+    json_t *fact = text ? json_loads(text, 0, NULL) : NULL;
+    long long before = json_integer_value(json_object_get(fact, "partitions"));
+
+    json_decref(fact);
+    if (before == 0)
+        return ledger->host->finding(ctx, HF_WARNING, "empty-ledger", ledger->path, "has no partitions");
+    ledger->host->fail(ctx, HF_E_UNREACHABLE, "ledger '%s' has no partitions, and the last backup of it has %lld",
+                       ledger->path, before);
+    return ledger->host->hint(
+        ctx, "is its disk mounted? If it was emptied on purpose, back it up by a profile of another name");
+}
+
 int ledger_begin(void *self, struct hf_ctx *ctx, void **ret_session)
 {
     struct ledger *ledger = self;
@@ -84,7 +102,7 @@ int ledger_begin(void *self, struct hf_ctx *ctx, void **ret_session)
     b->fd = -1;
     int code = open_ledger(b, ctx);
     if (code == HF_OK && b->partition_count == 0)
-        code = ledger->host->finding(ctx, HF_WARNING, "empty-ledger", ledger->path, "has no partitions");
+        code = check_empty(ledger, ctx);
     if (code == HF_OK)
         code = report_missing_days(ledger->host, ctx, (const char *const *)b->partitions, b->partition_count);
     if (code < 0) {

@@ -158,11 +158,23 @@ static int tell_facts(sqlite3 *db, char **ret_facts)
     return *ret_facts ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-/* Rows that break a declared constraint came in while the database was live; the file itself is sound. */
+/* Rows that break a declared constraint came in while the database was live; the file itself is sound. Only what
+ * SQLite's words begin with tells: names of tables and indexes, which come after, may hold any words. */
 static bool is_violation(const char *message)
 {
-    return !strncmp(message, "NULL value in ", 14) || !strncmp(message, "CHECK constraint failed in ", 27) ||
-           strstr(message, " value in ") != NULL;
+    static const char *const starts[] = {"NULL value in ", "NUMERIC value in ", "TEXT value in ",
+                                         "CHECK constraint failed in "};
+    static const char *const types[] = {"INTEGER", "INT", "REAL", "TEXT", "BLOB", "ANY"}; /* of strict tables */
+    for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++) {
+        if (!strncmp(message, starts[i], strlen(starts[i])))
+            return true;
+    }
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types) && !strncmp(message, "non-", 4); i++) {
+        size_t size = strlen(types[i]);
+        if (!strncmp(message + 4, types[i], size) && !strncmp(message + 4 + size, " value in ", 10))
+            return true;
+    }
+    return false;
 }
 
 static int run_check(struct examine *examine, enum sq_level level)

@@ -11,7 +11,7 @@
 
 #define MAX_NAME 120
 
-static uint64_t hash_text(const char *text)
+uint64_t sq_hash_text(const char *text)
 {
     uint64_t hash = 14695981039346656037ull; /* FNV-1a */
     for (; *text; text++)
@@ -48,7 +48,7 @@ static char *name_of(const char *path, size_t depth)
     if (text[0] == '.')
         text[0] = '-'; /* no hidden names */
     if (cut)
-        snprintf(text + size, sizeof(text) - size, "-%016llx", (unsigned long long)hash_text(path));
+        snprintf(text + size, sizeof(text) - size, "-%016llx", (unsigned long long)sq_hash_text(path));
     return strdup(size ? text : "database");
 }
 

@@ -70,6 +70,7 @@ struct sq_list {
 typedef int sq_report(struct hf_ctx *, void *arg, const char *subject, const struct sq_problem *);
 int sq_find(struct hf_ctx *, const struct sq_source *, sq_report *, void *arg, struct sq_list *ret_list);
 void sq_list_clear(struct sq_list *);
+uint64_t sq_hash_text(const char *text);
 int sq_name_all(struct sq_list *); /* 0 or HF_E_NOMEM */
 /* Does the pattern match the path? `**` stands for any number of folders; a pattern without '/' is for the base name.
  */
@@ -148,7 +149,8 @@ bool sq_holders(const char *path, char *text, size_t size);
 struct sq_target {
     struct sq_image image; /* path: the hidden file beside the target; NULL until it is made */
     char *final, *aside;   /* aside: what the old one is kept as, NULL when there is none */
-    bool exists, held, swapped, moved_wal, moved_journal, kept;
+    sqlite3 *old;          /* during the swap, locks the old database */
+    bool exists, held, swapped, moved_wal, moved_journal, moved_shm, kept;
     mode_t mode;
     uid_t uid;
     gid_t gid;
