@@ -111,6 +111,7 @@ void hf_cancel_on_signals(struct hf_cancel *cancel)
         sigaction(stop_signals[i], &action, NULL);
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a failed write, with a message */
 }
 
 int hf_cancel_signal(void)

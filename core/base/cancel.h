@@ -23,7 +23,8 @@ void hf_cancel_raise(struct hf_cancel *, int reason);
 void hf_cancel_forgive(struct hf_cancel *);
 bool hf_cancel_raised(const struct hf_cancel *); /* NULL: false */
 
-/* SIGINT, SIGTERM and SIGHUP raise it from now on; a second SIGINT or SIGTERM kills as usual. SIGPIPE is ignored. */
+/* SIGINT, SIGTERM and SIGHUP raise it from now on; a second SIGINT or SIGTERM kills as usual. SIGPIPE and
+ * SIGXFSZ are ignored: the write that fails says so. */
 void hf_cancel_on_signals(struct hf_cancel *);
 /* The signal that was received, 0 for none. */
 int hf_cancel_signal(void);

@@ -93,6 +93,11 @@ int hf_code_of_errno(int errnum)
         return HF_E_NOSPACE;
     case ENOMEM:
         return HF_E_NOMEM;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOLCK:
+        return HF_E_FAIL; /* the machine's limits: nothing is wrong with what was to be opened */
     case EAGAIN:
     case EBUSY:
     case ETXTBSY:

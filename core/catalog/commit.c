@@ -215,6 +215,13 @@ int hf_catalog_sweep(struct hf_ctx *ctx, struct hf_instance *sink, const char *p
     const struct hf_sink *ops = &sink->loaded->sink;
     int rc;
 
+    /* First, since it tells whether another run is at work here, whose records must not be settled. */
+    if (ops->sweep != NULL) {
+        hf_instance_enter(sink, ctx);
+        rc = hf_instance_leave(sink, ctx, ops->sweep(sink->self, ctx, prefix, 0));
+        if (rc < 0)
+            return rc;
+    }
     hf_instance_enter(sink, ctx);
     rc = hf_instance_leave(sink, ctx, ops->list(sink->self, ctx, prefix, each_object, &found));
     if (rc < 0)
@@ -229,9 +236,5 @@ int hf_catalog_sweep(struct hf_ctx *ctx, struct hf_instance *sink, const char *p
         if (rc < 0)
             return rc;
     }
-    if (ops->sweep == NULL)
-        return HF_OK;
-    hf_instance_enter(sink, ctx);
-    rc = hf_instance_leave(sink, ctx, ops->sweep(sink->self, ctx, prefix, 0));
-    return rc < 0 ? rc : HF_OK;
+    return HF_OK;
 }

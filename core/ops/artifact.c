@@ -138,6 +138,8 @@ static int restore_file(struct hf_ctx *ctx, const struct hf_world *world, const 
         rc = find_source(ctx, world, options, base, &source);
     if (rc == HF_OK)
         rc = recognise(ctx, fd, &stage);
+    if (rc == HF_OK)
+        rc = hf_check_gate(ctx, source, stage);
     if (rc == HF_OK) {
         rc = hf_part_reader_open_file(ctx, fd, options->file, stage, &reader);
         fd = -1;

@@ -19,7 +19,8 @@ struct backup {
     struct hf_manifest *manifest;
     struct hf_fanout *fanout;
     void *session;
-    bool unchanged, damaged, unverified;
+    bool unchanged, damaged;
+    bool unverified, partial; /* a required sink's copy, or any, could not be checked */
     json_t *json; /* the report's */
 };
 
@@ -186,15 +187,9 @@ static void verify_each(struct backup *self, int level)
         if (hf_fanout_dropped(self->fanout, i) != NULL)
             continue;
         if (hf_verify_copy(self->run, &ctx, self->run->sinks[i], self->manifest, level, &whole, &check) != HF_OK) {
-            check = json_object();
-            hf_json_set_text(check, "sink", self->run->sinks[i]->name);
-            hf_json_set_text(check, "level", hf_level_text(level));
-            hf_json_set(check, "whole", json_false());
-            hf_json_set_text(check, "error", ctx.error.text);
-            if (ctx.error.hint != NULL)
-                hf_json_set_text(check, "hint", ctx.error.hint);
-            hf_json_set(check, "findings", json_array());
-            self->unverified = true;
+            check = hf_check_failed(self->run->sinks[i], self->manifest->id, level, &ctx.error);
+            self->unverified = self->unverified || self->run->sinks[i]->required || hf_cancel_signal() != 0;
+            self->partial = true;
         } else if (!whole) {
             self->damaged = true;
         }
@@ -316,7 +311,7 @@ static int conclude(struct backup *self, struct hf_ctx *ctx, int rc)
             exit = HF_EXIT_DAMAGED;
         else if (self->unverified)
             exit = hf_cancel_signal() != 0 ? HF_EXIT_INTERRUPTED : HF_EXIT_FAILED;
-        else if (dropped > 0 || self->run->services.severity_counts[HF_ERROR] > 0)
+        else if (dropped > 0 || self->partial || self->run->services.severity_counts[HF_ERROR] > 0)
             exit = HF_EXIT_PARTIAL;
         if (exit == HF_EXIT_PARTIAL)
             outcome = "partial";
@@ -356,6 +351,19 @@ static int rehearse(struct backup *self, struct hf_ctx *ctx)
     return rc < 0 ? hf_exit_of_making(ctx->error.code ? ctx->error.code : rc) : HF_EXIT_OK;
 }
 
+/* Those that scripts find in every report, however far the run comes. */
+static void init_members(json_t *json)
+{
+    hf_json_set(json, "id", json_null());
+    hf_json_set_text(json, "outcome", "failed");
+    hf_json_set_time(json, "start", hf_time_now_ms());
+    hf_json_set_int(json, "raw_bytes", 0);
+    hf_json_set_int(json, "bytes", 0);
+    hf_json_set(json, "artifacts", json_array());
+    hf_json_set(json, "sinks", json_array());
+    hf_json_set(json, "findings", json_array());
+}
+
 void hf_op_backup(const struct hf_world *world, struct hf_profile *profile, const struct hf_backup_options *options,
                   struct hf_report *report)
 {
@@ -367,12 +375,10 @@ void hf_op_backup(const struct hf_world *world, struct hf_profile *profile, cons
 
     hf_report_init(report, profile->name);
     self.json = report->json;
-    hf_json_set_time(report->json, "start", hf_time_now_ms());
+    init_members(report->json);
     rc = hf_run_open(&run, &ctx, world, profile, HF_RUN_SOURCE | (options->dry_run ? 0 : HF_RUN_LOCK));
     if (rc != HF_OK) {
         exit = hf_exit_of_code(ctx.error.code ? ctx.error.code : rc);
-        hf_json_set_text(report->json, "outcome", "failed");
-        hf_json_set(report->json, "findings", json_array());
     } else if (options->dry_run) {
         exit = rehearse(&self, &ctx);
     } else {

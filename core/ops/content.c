@@ -71,6 +71,8 @@ static int hash_object(struct hf_content *content, struct hf_ctx *ctx, const str
     while (rc == HF_OK && hashed) {
         hf_instance_enter(content->sink, ctx);
         got = ops->get_read(get, ctx, space, READ_SIZE);
+        if (got > READ_SIZE)
+            got = hf_fail(ctx, HF_E_FAIL, "get_read() gave more than it was asked for");
         rc = hf_instance_leave(content->sink, ctx, got < 0 ? (int)got : HF_OK);
         if (rc != HF_OK || got == 0)
             break;
@@ -78,8 +80,11 @@ static int hash_object(struct hf_content *content, struct hf_ctx *ctx, const str
         if (content->run->world->cancel != NULL && hf_host_table()->cancelled(ctx))
             rc = HF_E_CANCELLED;
     }
-    if (get != NULL)
+    if (get != NULL) {
+        hf_instance_hold(content->sink);
         ops->get_end(get);
+        hf_instance_release(content->sink);
+    }
     if (rc == HF_OK && (!hashed || EVP_DigestFinal_ex(digest, bytes, NULL) != 1))
         rc = hf_fail(ctx, HF_E_FAIL, "SHA-256 failed");
     EVP_MD_CTX_free(digest);
@@ -165,7 +170,7 @@ static int begin_session(struct hf_content *content, struct hf_ctx *ctx)
     int rc = hf_source_matches(content->run, ctx, content->manifest);
 
     if (rc == HF_OK)
-        rc = hf_run_stage_of(ctx, content->manifest, &content->stage);
+        rc = hf_run_stage_of(content->run, ctx, content->manifest, &content->stage);
     if (rc != HF_OK || ops->verify_begin == NULL)
         return rc;
     hf_instance_enter(content->run->source, ctx);

@@ -60,7 +60,7 @@ struct hf_backup_options {
     bool dry_run; /* checks, and says what would be done: {"would_store": [id], "would_remove": […]} */
     int level;    /* verification afterwards; -1: the profile's */
 };
-/* {"profile","exit","id","outcome":"stored"|"partial"|"unchanged"|"failed"|"would-store","start","end","seconds",
+/* {"profile","exit","id" (null when it came to none),"outcome":"stored"|"partial"|"unchanged"|"failed"|"would-store","start","end","seconds","previous"? (unchanged: the id of the backup that still holds),
  *  "raw_bytes","bytes","artifacts":[{"key","bytes","raw_bytes","location"}],
  *  "sinks":[{"name","stored":bool,"error"?}],"findings":[…],
  *  "verification"?:[{"sink","level","whole":bool,"seconds","findings":[…]}],

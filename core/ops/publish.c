@@ -90,12 +90,22 @@ static int step(struct publish *self, struct hf_ctx *ctx, int (*what)(struct pub
     return HF_OK;
 }
 
-static bool any_alive(const struct publish *self)
+/* A backup that is in no sink is none, even when each of them was optional. */
+static int check_alive(const struct publish *self, struct hf_ctx *ctx)
 {
-    for (size_t i = 0; i < self->run->sink_count; i++)
-        if (hf_fanout_dropped(self->fanout, i) == NULL)
-            return true;
-    return false;
+    const struct hf_error *first = NULL;
+
+    for (size_t i = 0; i < self->run->sink_count; i++) {
+        const struct hf_error *error = hf_fanout_dropped(self->fanout, i);
+
+        if (error == NULL)
+            return HF_OK;
+        first = first ? first : error;
+    }
+    hf_fail(ctx, first ? first->code : HF_E_FAIL, "every sink failed; the first: %s", first ? first->text : "there is none");
+    if (first != NULL && first->hint != NULL)
+        hf_hint(ctx, "%s", first->hint);
+    return ctx->error.code;
 }
 
 static void name_sinks(struct publish *self)
@@ -115,11 +125,13 @@ int hf_publish(struct hf_run *run, struct hf_ctx *ctx, struct hf_fanout *fanout,
     rc = step(&self, ctx, begin);
     if (rc == HF_OK)
         rc = step(&self, ctx, put_objects);
-    if (rc == HF_OK && !any_alive(&self))
-        rc = hf_fail(ctx, HF_E_FAIL, "every sink failed");
+    if (rc == HF_OK)
+        rc = check_alive(&self, ctx);
     name_sinks(&self);
     if (rc == HF_OK)
         rc = step(&self, ctx, put_manifest);
+    if (rc == HF_OK)
+        rc = check_alive(&self, ctx);
     /* Each manifest is there: the backup exists, and a record that stays is dropped by the next sweep. */
     if (rc == HF_OK) {
         struct hf_ctx own = {.services = &run->services};

@@ -149,7 +149,7 @@ static int restore_backup(struct restore *self, struct hf_ctx *ctx, json_t *json
     if (rc == HF_OK && ops->restore_begin == NULL)
         rc = hf_fail(ctx, HF_E_UNSUPPORTED, "source '%s' cannot restore", self->manifest->source_plugin);
     if (rc == HF_OK)
-        rc = hf_run_stage_of(ctx, self->manifest, &self->stage);
+        rc = hf_run_stage_of(self->run, ctx, self->manifest, &self->stage);
     if (rc != HF_OK)
         return rc;
     self->run->services.recorded_facts = self->manifest->facts;
@@ -225,6 +225,8 @@ void hf_op_restore(const struct hf_world *world, struct hf_profile *profile, con
     int exit, rc;
 
     hf_report_init(result, profile->name);
+    hf_json_set(result->json, "id", json_null());
+    hf_json_set(result->json, "sink", json_null());
     rc = hf_run_open(&run, &ctx, world, profile, HF_RUN_READ | HF_RUN_SOURCE);
     if (rc == HF_OK && options->sink != NULL)
         rc = hf_run_sink(&run, &ctx, options->sink, &sink);

@@ -53,14 +53,23 @@ static int add_instance(struct hf_run *run, struct hf_ctx *ctx, const struct hf_
     return rc == HF_OK ? hf_instance_open(instance, ctx) : rc;
 }
 
-/* A source waiting for a sink, in one module that makes one call at a time, would wait for ever. */
+/* A source waiting for a sink or a stage, in one module that makes one call at a time, would wait for ever. */
+int hf_check_gate(struct hf_ctx *ctx, const struct hf_instance *source, const struct hf_instance *other)
+{
+    if (source == NULL || other == NULL || source->gate == NULL || source->gate != other->gate)
+        return HF_OK;
+    return hf_fail(ctx, HF_E_UNSUPPORTED,
+                   "%s and %s are of one module that makes one call at a time: they cannot work together", source->who,
+                   other->who);
+}
+
 static int check_gates(const struct hf_run *run, struct hf_ctx *ctx)
 {
-    for (size_t i = 0; run->source != NULL && i < run->sink_count; i++)
-        if (run->source->gate != NULL && run->source->gate == run->sinks[i]->gate)
-            return hf_fail(ctx, HF_E_UNSUPPORTED, "%s and %s are of one module that makes one call at a time: they cannot "
-                           "work together", run->source->who, run->sinks[i]->who);
-    return HF_OK;
+    int rc = hf_check_gate(ctx, run->source, run->stage);
+
+    for (size_t i = 0; rc == HF_OK && i < run->sink_count; i++)
+        rc = hf_check_gate(ctx, run->source, run->sinks[i]);
+    return rc;
 }
 
 static int open_plugins(struct hf_run *run, struct hf_ctx *ctx, int flags)
@@ -207,15 +216,19 @@ int hf_run_catalog(struct hf_run *run, struct hf_ctx *ctx, struct hf_catalog **r
     return rc;
 }
 
-int hf_run_stage_of(struct hf_ctx *ctx, const struct hf_manifest *manifest, struct hf_instance **ret_stage)
+int hf_run_stage_of(const struct hf_run *run, struct hf_ctx *ctx, const struct hf_manifest *manifest,
+                    struct hf_instance **ret_stage)
 {
+    int rc;
+
     *ret_stage = NULL;
     if (manifest->stage_count == 0)
         return HF_OK;
     if (manifest->stage_count > 1)
         return hf_fail(ctx, HF_E_UNSUPPORTED, "'%s' was encoded by %zu stages, and this Holdfast decodes one", manifest->id,
                        manifest->stage_count);
-    return hf_instance_default(ctx, HF_STAGE, manifest->stages[0].plugin, NULL, ret_stage);
+    rc = hf_instance_default(ctx, HF_STAGE, manifest->stages[0].plugin, NULL, ret_stage);
+    return rc == HF_OK ? hf_check_gate(ctx, run->source, *ret_stage) : rc;
 }
 
 void hf_watch_begin(const struct hf_world *world, struct hf_services *services, const char *format, ...)

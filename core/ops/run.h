@@ -38,7 +38,9 @@ int hf_run_sink(struct hf_run *, struct hf_ctx *, const char *name, struct hf_in
  * out, and counted. */
 int hf_run_catalog(struct hf_run *, struct hf_ctx *, struct hf_catalog **ret_catalog, size_t *ret_away);
 /* The stage that the manifest names, opened with its defaults; *ret_stage NULL when it names none. Free it. */
-int hf_run_stage_of(struct hf_ctx *, const struct hf_manifest *, struct hf_instance **ret_stage);
+int hf_run_stage_of(const struct hf_run *, struct hf_ctx *, const struct hf_manifest *, struct hf_instance **ret_stage);
+/* Whether a source can work together with a stage or a sink: HF_E_UNSUPPORTED when it would wait for itself. */
+int hf_check_gate(struct hf_ctx *, const struct hf_instance *source, const struct hf_instance *other);
 /* Whether somebody reads this profile's backups now; else the exclusive lock is held until *ret_fd is closed. */
 int hf_run_lock_readers_out(struct hf_run *, struct hf_ctx *, int *ret_fd);
 
@@ -63,6 +65,8 @@ int hf_exit_of_making(int code);
  * when the check itself could not be made; damage is in *ret_whole. */
 int hf_verify_copy(struct hf_run *, struct hf_ctx *, struct hf_instance *sink, const struct hf_manifest *, int level,
                    bool *ret_whole, json_t **ret_check);
+/* What stands for a check that could not be made; the members are the same. */
+json_t *hf_check_failed(const struct hf_instance *sink, const char *id, int level, const struct hf_error *);
 /* Applies the profile's retention to one sink. Appends to both arrays, as in the report of prune. */
 int hf_retain(struct hf_run *, struct hf_ctx *, struct hf_instance *sink, bool dry_run, json_t *items, json_t *skipped);
 

@@ -2,6 +2,7 @@
 #include "ops/run.h"
 
 #include "base/cancel.h"
+#include "base/log.h"
 #include "catalog/objects.h"
 #include "catalog/records.h"
 #include "ops/content.h"
@@ -173,6 +174,18 @@ static bool says_less(const struct check *check, const struct hf_verified *recor
     return less;
 }
 
+/* Damage must be told, also where no record of it can be kept: on a full disk, say. */
+static int keep_record(struct check *check, struct hf_ctx *ctx, const struct hf_verified *record)
+{
+    int rc = says_less(check, record) ? HF_OK : hf_verified_write(ctx, check->sink, check->manifest->id, record);
+
+    if (rc == HF_OK || record->whole)
+        return rc;
+    hf_log(HF_LOG_WARNING, NULL, "the damage to '%s' could not be recorded: %s", check->manifest->id, ctx->error.text);
+    hf_error_clear(&ctx->error);
+    return HF_OK;
+}
+
 int hf_verify_copy(struct hf_run *run, struct hf_ctx *outer, struct hf_instance *sink, const struct hf_manifest *manifest,
                    int level, bool *ret_whole, json_t **ret_check)
 {
@@ -203,8 +216,7 @@ int hf_verify_copy(struct hf_run *run, struct hf_ctx *outer, struct hf_instance 
         record.time_ms = hf_time_now_ms();
         *ret_whole = record.whole;
         *ret_check = check_json(&check, record.whole, started);
-        if (!says_less(&check, &record))
-            rc = hf_verified_write(&ctx, sink, manifest->id, &record);
+        rc = keep_record(&check, &ctx, &record);
         if (rc != HF_OK)
             json_decref(*ret_check);
     }
@@ -217,6 +229,24 @@ int hf_verify_copy(struct hf_run *run, struct hf_ctx *outer, struct hf_instance 
     }
     hf_error_clear(&ctx.error);
     return rc;
+}
+
+json_t *hf_check_failed(const struct hf_instance *sink, const char *id, int level, const struct hf_error *error)
+{
+    json_t *json = json_object();
+
+    hf_json_set_text(json, "id", id);
+    hf_json_set_text(json, "sink", sink->name);
+    hf_json_set_text(json, "level", hf_level_text(level));
+    hf_json_set(json, "whole", json_false());
+    hf_json_set(json, "seconds", json_real(0));
+    hf_json_set_int(json, "bytes", 0);
+    hf_json_set_int(json, "raw_bytes", 0);
+    hf_json_set(json, "findings", json_array());
+    hf_json_set_text(json, "error", error->text);
+    if (error->hint != NULL)
+        hf_json_set_text(json, "hint", error->hint);
+    return json;
 }
 
 /* --- the operation --- */
@@ -240,17 +270,8 @@ static int verify_one(struct hf_run *run, const struct hf_backup *backup, const 
         if (rc == HF_OK)
             rc = hf_verify_copy(run, &ctx, copy->sink, manifest, level, &whole, &check);
         hf_manifest_free(manifest);
-        if (rc != HF_OK) {
-            check = json_object();
-            hf_json_set_text(check, "id", backup->id);
-            hf_json_set_text(check, "sink", copy->sink->name);
-            hf_json_set_text(check, "level", hf_level_text(level));
-            hf_json_set(check, "whole", json_false());
-            hf_json_set(check, "findings", json_array());
-            hf_json_set_text(check, "error", ctx.error.text);
-            if (ctx.error.hint != NULL)
-                hf_json_set_text(check, "hint", ctx.error.hint);
-        }
+        if (rc != HF_OK)
+            check = hf_check_failed(copy->sink, backup->id, level, &ctx.error);
         hf_json_append(checks, check);
         hf_error_clear(&ctx.error);
         if (rc != HF_OK || !whole) {

@@ -3,6 +3,7 @@
 
 #include "base/cancel.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -96,20 +97,22 @@ int hf_crew_run(struct hf_crew *crew, struct hf_ctx *ctx)
 {
     struct shift shift = {.crew = crew};
     pthread_t *threads = hf_alloc_array((size_t)crew->threads, sizeof(*threads));
-    int started = 0, errnum = 0;
+    struct hf_ctx start = {0};
+    int started = 0;
 
     pthread_mutex_init(&shift.lock, NULL);
     pthread_cond_init(&shift.changed, NULL);
     if (crew->phased && crew->count > 1)
         qsort(crew->tasks, crew->count, sizeof(*crew->tasks), compare);
     for (; started < crew->threads && (size_t)started < crew->count; started++)
-        if ((errnum = pthread_create(&threads[started], NULL, work, &shift)) != 0)
+        if (hf_thread_start(&start, &threads[started], work, &shift) != HF_OK)
             break;
     for (int i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     free(threads);
-    if (errnum != 0 && started == 0)
-        hf_fail_errno(ctx, errnum, "start a thread");
+    if (started == 0) /* fewer than wanted do the work, too */
+        hf_error_merge(&ctx->error, &start.error);
+    hf_error_clear(&start.error);
     hf_error_merge(&ctx->error, &shift.error);
     if (ctx->error.code == 0 && hf_cancel_raised(crew->cancel))
         hf_fail(ctx, HF_E_CANCELLED, "stopped");

@@ -70,12 +70,16 @@ void *hf_encoder_run(void *arg)
     struct hf_line *line = arg;
     struct hf_ctx ctx = hf_line_ctx(line);
     const struct hf_stage *ops = &line->stage->loaded->stage;
-    size_t room = ops->block_bound(line->stage->self, ops->block_size);
-    hf_auto_free unsigned char *scratch = malloc(room);
+    hf_auto_free unsigned char *scratch = NULL;
     struct hf_pack *pack;
     void *worker = NULL;
+    size_t room;
     int rc;
 
+    hf_instance_hold(line->stage);
+    room = ops->block_bound(line->stage->self, ops->block_size);
+    hf_instance_release(line->stage);
+    scratch = malloc(room);
     if (scratch == NULL)
         rc = hf_fail(&ctx, HF_E_NOMEM, "allocate %zu bytes for encoding: out of memory", room);
     else {
@@ -93,8 +97,11 @@ void *hf_encoder_run(void *arg)
     }
     if (rc != HF_OK)
         hf_line_fail(line, &ctx);
-    if (worker != NULL)
+    if (worker != NULL) {
+        hf_instance_hold(line->stage);
         ops->worker_close(worker);
+        hf_instance_release(line->stage);
+    }
     hf_error_clear(&ctx.error);
     return NULL;
 }

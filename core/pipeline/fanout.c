@@ -3,6 +3,7 @@
 
 #include "base/cancel.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <string.h>
 #include <time.h>
@@ -220,16 +221,13 @@ struct hf_fanout *hf_fanout_new(struct hf_services *services, struct hf_cancel *
     pthread_condattr_destroy(&attr);
     for (size_t i = 0; i < count; i++) {
         struct outlet *outlet = &fanout->outlets[i];
-        int errnum;
+        struct hf_ctx ctx = make_ctx(fanout);
 
         outlet->fanout = fanout;
         outlet->sink = sinks[i];
-        errnum = pthread_create(&outlet->thread, NULL, outlet_run, outlet);
-        outlet->started = errnum == 0;
-        if (errnum != 0) {
-            struct hf_ctx ctx = make_ctx(fanout);
-
-            hf_fail_errno(&ctx, errnum, "start a thread for %s", outlet->sink->who);
+        outlet->started = hf_thread_start(&ctx, &outlet->thread, outlet_run, outlet) == HF_OK;
+        if (!outlet->started) {
+            hf_wrap(&ctx, "%s", outlet->sink->who);
             hf_fanout_drop(fanout, i, &ctx);
         }
     }

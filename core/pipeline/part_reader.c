@@ -102,6 +102,8 @@ static int decode_step(struct hf_part_reader *self)
     self->decoded = rc == HF_END;
     if (rc == HF_OK && in == 0 && out == 0 && self->in_ended)
         return hf_fail(self->ctx, HF_E_CORRUPT, "%s ends too early", self->subject);
+    if (rc == HF_OK && in == 0 && out == 0)
+        return hf_fail(self->ctx, HF_E_FAIL, "%s: step() neither takes nor makes anything", self->stage->who);
     return HF_OK;
 }
 
@@ -120,6 +122,8 @@ static int next_piece(struct hf_part_reader *self)
     while (rc == HF_OK && self->out_used == 0 && !self->decoded) {
         if (self->in_taken == self->in_used && !self->in_ended)
             rc = refill(self);
+        if (rc == HF_OK && hf_cancel_raised(self->ctx->cancel))
+            rc = HF_E_CANCELLED; /* input may go on for long without making anything */
         if (rc == HF_OK)
             rc = decode_step(self);
     }
@@ -298,12 +302,18 @@ void hf_part_reader_close(struct hf_part_reader *self)
 {
     if (self == NULL)
         return;
-    if (self->get != NULL)
+    if (self->get != NULL) {
+        hf_instance_hold(self->sink);
         self->sink->loaded->sink.get_end(self->get);
+        hf_instance_release(self->sink);
+    }
     if (self->fd >= 0)
         close(self->fd);
-    if (self->stream != NULL)
+    if (self->stream != NULL) {
+        hf_instance_hold(self->stage);
         self->stage->loaded->stage.decode_close(self->stream);
+        hf_instance_release(self->stage);
+    }
     XXH3_freeState(self->xxh);
     free(self->in);
     free(self->out);

@@ -3,6 +3,7 @@
 
 #include "base/cancel.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "pipeline/line.h"
 #include "pipeline/sequencer.h"
 
@@ -18,12 +19,9 @@ static size_t raw_blocks(const struct hf_pipeline_plan *plan, size_t block_size)
 static void start(struct hf_line *line, pthread_t *threads, size_t *count, void *(*body)(void *), int wanted)
 {
     for (int i = 0; i < wanted; i++) {
-        int errnum = pthread_create(&threads[*count], NULL, body, line);
+        struct hf_ctx ctx = hf_line_ctx(line);
 
-        if (errnum != 0) {
-            struct hf_ctx ctx = hf_line_ctx(line);
-
-            hf_fail_errno(&ctx, errnum, "start a thread");
+        if (hf_thread_start(&ctx, &threads[*count], body, line) != HF_OK) {
             hf_line_fail(line, &ctx);
             hf_error_clear(&ctx.error);
             return;

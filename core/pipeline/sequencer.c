@@ -108,8 +108,11 @@ static int artifact_begin(struct sequencer *self, const struct hf_part *part)
 
 static void artifact_close(struct sequencer *self)
 {
-    if (self->frame != NULL)
+    if (self->frame != NULL) {
+        hf_instance_hold(self->line->stage);
         self->line->stage->loaded->stage.frame_close(self->frame);
+        hf_instance_release(self->line->stage);
+    }
     EVP_MD_CTX_free(self->raw_sha);
     EVP_MD_CTX_free(self->stored_sha);
     self->frame = NULL;

@@ -203,19 +203,48 @@ static int64_t host_borrow(struct hf_reader *reader, const void **ret_data)
     return reader->borrow(reader, ret_data);
 }
 
+static bool is_utf8(const char *text)
+{
+    hf_auto_json json_t *string = json_string(text);
+
+    return string != NULL;
+}
+
+/* `value`, which it takes, with the secrets in its texts masked; what is no text stays the JSON that it is. */
+static json_t *masked(json_t *value)
+{
+    json_t *member;
+    const char *key;
+    size_t index;
+    void *next;
+
+    if (json_is_string(value)) {
+        hf_auto_free char *text = hf_redacted(json_string_value(value));
+
+        if (strcmp(text, json_string_value(value)) != 0 && json_string_set(value, text) != 0) {
+            json_decref(value);
+            return json_string("***"); /* what is left of a text that was cut within a character */
+        }
+    }
+    json_object_foreach_safe(value, next, key, member) hf_json_set(value, key, masked(json_incref(member)));
+    json_array_foreach(value, index, member) if (json_array_set_new(value, index, masked(json_incref(member))) != 0)
+        hf_memory_out();
+    return value;
+}
+
 static int record(struct hf_ctx *ctx, json_t *object, const char *what, const char *key, const char *text)
 {
     struct hf_services *services = services_of(ctx);
-    hf_auto_free char *masked = hf_redacted(text ? text : "");
     json_error_t error;
     json_t *value;
     bool twice;
 
-    if (key == NULL || *key == '\0' || strlen(key) > KEY_MAX)
-        return hf_fail(ctx, HF_E_FAIL, "a %s's key must have 1 to %d bytes", what, KEY_MAX);
-    value = json_loads(masked, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
+    if (key == NULL || *key == '\0' || strlen(key) > KEY_MAX || !is_utf8(key))
+        return hf_fail(ctx, HF_E_FAIL, "a %s's key must be 1 to %d bytes of UTF-8", what, KEY_MAX);
+    value = json_loads(text ? text : "", JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
     if (value == NULL)
         return hf_fail(ctx, HF_E_FAIL, "%s '%s' is no JSON: %s", what, key, error.text);
+    value = masked(value);
     pthread_mutex_lock(&services->lock);
     twice = json_object_get(object, key) != NULL;
     if (twice)

@@ -135,17 +135,27 @@ void hf_instance_free(struct hf_instance *instance)
     free(instance);
 }
 
-void hf_instance_enter(struct hf_instance *instance, struct hf_ctx *ctx)
+void hf_instance_hold(struct hf_instance *instance)
 {
     if (instance->gate != NULL)
         pthread_mutex_lock(instance->gate);
+}
+
+void hf_instance_release(struct hf_instance *instance)
+{
+    if (instance->gate != NULL)
+        pthread_mutex_unlock(instance->gate);
+}
+
+void hf_instance_enter(struct hf_instance *instance, struct hf_ctx *ctx)
+{
+    hf_instance_hold(instance);
     ctx->who = instance->who;
 }
 
 int hf_instance_leave(struct hf_instance *instance, struct hf_ctx *ctx, int result)
 {
-    if (instance->gate != NULL)
-        pthread_mutex_unlock(instance->gate);
+    hf_instance_release(instance);
     ctx->who = NULL;
     if (result >= 0)
         return result;

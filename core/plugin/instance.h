@@ -31,6 +31,9 @@ void hf_instance_free(struct hf_instance *); /* closes, too */
 
 /* Around every call into the instance. `ctx` is told whose call it is. */
 void hf_instance_enter(struct hf_instance *, struct hf_ctx *);
+/* Around a call that takes no ctx and cannot fail, e.g. get_end. */
+void hf_instance_hold(struct hf_instance *);
+void hf_instance_release(struct hf_instance *);
 /* Gives `result` back, made sane: a failure without a recorded cause gets one, unknown codes become HF_E_FAIL, and the
  * cause gets "who: " in front. */
 int hf_instance_leave(struct hf_instance *, struct hf_ctx *, int result);

@@ -9,11 +9,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define PREFIX "holdfast-tmp-"
+#define UNIQUE "XXXXXX" /* what mkdtemp() fills in */
 
 enum { ATTEMPTS = 10 };
 
@@ -38,7 +40,7 @@ static bool still_there(const char *path, int fd)
 int hf_tempdir_make(struct hf_ctx *ctx, const char *root, char **ret_path, int *ret_lock)
 {
     for (int i = 0; i < ATTEMPTS; i++) {
-        hf_auto_free char *path = hf_path_join(root, PREFIX "XXXXXX");
+        hf_auto_free char *path = hf_path_join(root, PREFIX UNIQUE);
         hf_auto_close int fd = -1;
 
         if (mkdtemp(path) == NULL) {
@@ -65,30 +67,55 @@ int hf_tempdir_remove(struct hf_ctx *ctx, const char *path, int lock)
     return rc;
 }
 
+/* A name that mkdtemp() made for us: people have folders, too. */
+static bool is_ours(const char *name)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    size_t length = strlen(UNIQUE);
+
+    if (!hf_text_starts(name, PREFIX))
+        return false;
+    name += strlen(PREFIX);
+    return strlen(name) == length && strspn(name, letters) == length;
+}
+
+/* Looked at before it is opened, so that another user's folder is not even locked. */
+static bool is_private(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 07777) == 0700;
+}
+
+static void sweep_one(const char *path)
+{
+    struct hf_ctx ctx = {0};
+    hf_auto_close int fd = is_private(path) ? open_locked(path) : -1;
+
+    if (fd < 0 || !still_there(path, fd) || !is_private(path))
+        return;
+    hf_log(HF_LOG_DEBUG, NULL, "removing scratch folder '%s' of a run that did not end", path);
+    /* What another run left must not keep this one from its work. */
+    if (hf_file_remove_tree(&ctx, path) != HF_OK)
+        hf_log(HF_LOG_WARNING, NULL, "a run that did not end left '%s': %s", path, ctx.error.text);
+    hf_error_clear(&ctx.error);
+}
+
 int hf_tempdir_sweep(struct hf_ctx *ctx, const char *root)
 {
     DIR *dir = opendir(root);
     struct dirent *entry;
-    int rc = HF_OK;
 
     if (dir == NULL && errno == ENOENT)
         return HF_OK;
     if (dir == NULL)
         return hf_fail_errno(ctx, errno, "open the folder for scratch files '%s'", root);
-    while (rc == HF_OK && (entry = readdir(dir)) != NULL) {
-        hf_auto_free char *path = NULL;
-        hf_auto_close int fd = -1;
-        struct stat st;
+    while ((entry = readdir(dir)) != NULL) {
+        hf_auto_free char *path = is_ours(entry->d_name) ? hf_path_join(root, entry->d_name) : NULL;
 
-        if (!hf_text_starts(entry->d_name, PREFIX))
-            continue;
-        path = hf_path_join(root, entry->d_name);
-        fd = open_locked(path);
-        if (fd < 0 || fstat(fd, &st) != 0 || st.st_uid != geteuid() || !still_there(path, fd))
-            continue;
-        hf_log(HF_LOG_DEBUG, NULL, "removing scratch folder '%s' of a run that did not end", path);
-        rc = hf_file_remove_tree(ctx, path);
+        if (path != NULL)
+            sweep_one(path);
     }
     closedir(dir);
-    return rc;
+    return HF_OK;
 }

@@ -12,7 +12,8 @@ int hf_tempdir_make(struct hf_ctx *, const char *root, char **ret_path, int *ret
 /* Closes the lock in any case. */
 int hf_tempdir_remove(struct hf_ctx *, const char *path, int lock);
 
-/* Removes the folders of ours under `root` that no running process has locked. */
+/* Removes the folders that hf_tempdir_make made under `root` for this user, and that no running process has locked. One
+ * that cannot be removed is warned of. */
 int hf_tempdir_sweep(struct hf_ctx *, const char *root);
 
 #endif

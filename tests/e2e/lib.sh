@@ -29,7 +29,7 @@ clean_up() {
     trap - ERR EXIT
     set +e
     for job in $(jobs -p); do
-        kill "$job" 2>/dev/null && wait "$job" 2>/dev/null
+        kill "$job" 2>/dev/null && kill -CONT "$job" 2>/dev/null && wait "$job" 2>/dev/null
     done
     if [[ -n ${HOLDFAST_OWN_MOUNTS:-} ]]; then
         for job in "$T"/*; do umount "$job" 2>/dev/null; done

@@ -31,6 +31,7 @@ static void sink_close(void *opaque)
     struct dir *self = opaque;
     if (!self)
         return;
+    dir_unlock(self);
     free(self->path);
     free(self);
 }
@@ -50,8 +51,10 @@ static int parse_mode(struct hf_ctx *ctx, const char *text, mode_t *ret_mode)
 static int sink_open(struct hf_ctx *ctx, const struct hf_config *config, void **ret_self)
 {
     struct dir *self = calloc(1, sizeof(*self));
-    if (self)
+    if (self) {
+        self->lock = self->lock_folder = -1;
         self->path = strdup(dir_host->get_string(config, "path"));
+    }
     if (!self || !self->path) {
         sink_close(self);
         return dir_host->fail(ctx, HF_E_NOMEM, "out of memory");
@@ -149,7 +152,9 @@ static const struct hf_plugin plugin = {
     .description =
         "Each object is one file. While it is written it has a hidden name that begins with '" DIR_PARTIAL_PREFIX "'; "
         "when it is complete it is flushed to the disk, renamed without ever replacing another file, and the folder is "
-        "flushed, too. What a crashed run leaves is removed by the next.\n\n"
+        "flushed, too. What a crashed run leaves is removed by the next. A hidden file, '" DIR_LOCK_PREFIX
+        "PROFILE_', is "
+        "locked while a run writes, so that runs of several users or machines do not take away each other's files.\n\n"
         "The folder may be a mounted disk or network share. When it is missing nothing is written, unless create says "
         "otherwise; when it disappears or is replaced during a backup, the backup fails. Other files in the folder are "
         "left alone.",

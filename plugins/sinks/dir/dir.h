@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The dir sink's rooms: dir.c (the plugin's table and check), folder.c (the folder, failures, names), put.c (writing),
- * objects.c (reading, listing, removing).
+ * objects.c (reading, listing, removing), lock.c (one run at a time).
  */
 #ifndef HOLDFAST_SINK_DIR_H
 #define HOLDFAST_SINK_DIR_H
@@ -13,15 +13,19 @@
 
 /* Hidden, and ending in digits: no pattern that finds backups finds it. */
 #define DIR_PARTIAL_PREFIX ".holdfast-partial."
+#define DIR_LOCK_PREFIX ".holdfast-lock."
 /* So many bytes of a key are part of the temporary name, which must fit into NAME_MAX. */
 #define DIR_PARTIAL_KEY_MAX 200
 #define DIR_PARTIAL_NAME_MAX 255
 
-/* An instance. Immutable, so that everything else may run in parallel. */
+/* An instance. Immutable, so that everything else may run in parallel, but for the lock, which sweep() takes when the
+ * run begins. */
 struct dir {
     char *path;
     mode_t mode;
     bool create;
+    int lock, lock_folder; /* -1: not locked */
+    char lock_name[sizeof(DIR_LOCK_PREFIX) + DIR_PARTIAL_KEY_MAX];
 };
 
 extern const struct hf_host *dir_host;
@@ -42,6 +46,9 @@ int dir_key_check(struct hf_ctx *ctx, const char *key);
 /* A name that nobody else has. name: at least DIR_PARTIAL_NAME_MAX + 1 bytes. */
 int dir_partial_name(struct hf_ctx *ctx, const char *key, char *name);
 void dir_close(int *fd);
+/* Keeps other runs away from the keys that begin with prefix until dir_unlock(). HF_E_BUSY: another run is at work. */
+int dir_lock(struct dir *self, struct hf_ctx *ctx, int folder, const char *prefix);
+void dir_unlock(struct dir *self);
 
 int dir_put_begin(void *self, struct hf_ctx *ctx, const struct hf_put_request *request, void **ret_put);
 int dir_put_write(void *put, struct hf_ctx *ctx, const struct hf_block *block);

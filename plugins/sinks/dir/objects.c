@@ -269,12 +269,14 @@ static bool is_older(const struct stat *st, int64_t older_than_ms)
 
 int dir_sweep(void *opaque, struct hf_ctx *ctx, const char *prefix, int64_t older_than_ms)
 {
-    const struct dir *self = opaque;
+    struct dir *self = opaque;
     char start[sizeof(DIR_PARTIAL_PREFIX) + DIR_PARTIAL_KEY_MAX] = DIR_PARTIAL_PREFIX;
     strncat(start, prefix, DIR_PARTIAL_KEY_MAX);
     struct names names = {0};
     int folder = -1;
     int status = find_names(self, ctx, start, &folder, &names);
+    if (status == HF_OK && folder >= 0)
+        status = dir_lock(self, ctx, folder, prefix);
     for (size_t i = 0; status == HF_OK && i < names.count; i++) {
         struct stat st;
         if (fstatat(folder, names.items[i], &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||

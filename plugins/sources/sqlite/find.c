@@ -177,13 +177,26 @@ static int walk_folder(struct walk *walk, size_t length, const char *pattern, si
     return result;
 }
 
+/* A name that matches the whole pattern. A link that leads nowhere is a database that is missing. */
+static int walk_end(struct walk *walk)
+{
+    struct stat info;
+    if (stat(walk->path, &info) == 0)
+        return S_ISREG(info.st_mode) ? add(walk, walk->path, &info) : HF_OK;
+    int error = errno;
+    if (lstat(walk->path, &info) != 0 || is_excluded(walk->source, walk->path))
+        return HF_OK; /* gone since the folder was listed */
+    sq_problem_errno(&walk->problem, error, "open", walk->path);
+    walk->raised = walk->report(walk->ctx, walk->arg, walk->path, &walk->problem);
+    return walk->raised;
+}
+
 static int walk_from(struct walk *walk, size_t length, const char *pattern)
 {
     pattern += strspn(pattern, "/");
     size_t wanted = strcspn(pattern, "/");
-    struct stat info;
     if (wanted == 0)
-        return stat(walk->path, &info) == 0 && S_ISREG(info.st_mode) ? add(walk, walk->path, &info) : HF_OK;
+        return walk_end(walk);
     if (is_deep(pattern, wanted)) {
         /* "**" alone at the end means every file below. */
         const char *rest = pattern[wanted + strspn(pattern + wanted, "/")] ? pattern + wanted : "/*";

@@ -323,16 +323,60 @@ START_TEST(test_sweep)
     ck_assert_int_eq(sink.ops->list(sink.self, ctx, "", add_name, text), HF_OK);
     ck_assert_str_eq(text, "pg_1.gz ");
     ck_assert_int_eq(sink.ops->sweep(sink.self, ctx, "pg_", 60000), HF_OK);
-    ck_assert_int_eq(folder_count(sink.path), 5);
+    ck_assert_int_eq(folder_count(sink.path), 6); /* and the lock */
     ck_assert_int_eq(sink.ops->sweep(sink.self, ctx, "pg_", 0), HF_OK);
-    ck_assert_int_eq(folder_count(sink.path), 4);
+    ck_assert_int_eq(folder_count(sink.path), 5);
     ck_assert_int_eq(sink.ops->sweep(sink.self, ctx, key, 0), HF_OK);
-    ck_assert_int_eq(folder_count(sink.path), 3);
+    ck_assert_int_eq(folder_count(sink.path), 4);
     ck_assert(folder_has(&sink, "pg_1.gz") && folder_has(&sink, ".foreign"));
     ck_assert_int_eq(sink.ops->sweep(sink.self, ctx, "", 0), HF_OK);
-    ck_assert_int_eq(folder_count(sink.path), 2);
+    ck_assert_int_eq(folder_count(sink.path), 3);
     /* What was left does not stand in the way. */
     ck_assert_int_eq(sink_put(&sink, "pg_2.gz", 10, 'x'), HF_OK);
+    sink_free(&sink);
+}
+END_TEST
+
+/* Another run: an instance of its own, here in another process. */
+static int sweep_elsewhere(struct sink *sink, const char *prefix, bool crash)
+{
+    const struct hf_plugin *plugin = holdfast_module_v1()->plugins[0];
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        void *self = NULL;
+        int code = plugin->open(sink_ctx(sink), sink->config, &self);
+        code = code == HF_OK ? sink->ops->sweep(self, sink_ctx(sink), prefix, 0) : code;
+        if (crash)
+            raise(SIGKILL);
+        plugin->close(self);
+        _exit(-code);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? -WEXITSTATUS(status) : 1;
+}
+
+START_TEST(test_one_run_at_a_time)
+{
+    struct sink sink = sink_new(NULL, false);
+    struct hf_ctx *ctx = sink_ctx(&sink);
+    ck_assert_int_eq(sink.ops->sweep(sink.self, ctx, "pg_", 0), HF_OK);
+    void *put = sink_put_open(&sink, "pg_1.gz", 10, 'x');
+    ck_assert_int_eq(sweep_elsewhere(&sink, "pg_", false), HF_E_BUSY);
+    ck_assert_int_eq(sweep_elsewhere(&sink, "other_", false), HF_OK);
+    ck_assert_int_eq(sink.ops->sweep(sink.self, ctx, "next_", 0), HF_OK);
+    ck_assert_int_eq(sink.ops->put_commit(put, ctx), HF_OK);
+    ck_assert_int_eq(folder_count(sink.path), 2);
+    /* A crash leaves no lock, and the next run takes away what it left. */
+    ck_assert_int_eq(sweep_elsewhere(&sink, "pg_", true), 1);
+    ck_assert(folder_has(&sink, ".holdfast-lock.pg_"));
+    ck_assert_int_eq(sweep_elsewhere(&sink, "pg_", false), HF_OK);
+    ck_assert(!folder_has(&sink, ".holdfast-lock.pg_"));
+    /* Where no file can be made, no lock is needed. */
+    fault_set(CALL_OPENAT, 0, EROFS);
+    ck_assert_int_eq(sink.ops->sweep(sink.self, ctx, "ro_", 0), HF_OK);
+    fault_clear();
     sink_free(&sink);
 }
 END_TEST
@@ -449,6 +493,7 @@ int main(void)
     tcase_add_test(tcase, test_never_replaces);
     tcase_add_test(tcase, test_race);
     tcase_add_test(tcase, test_sweep);
+    tcase_add_test(tcase, test_one_run_at_a_time);
     tcase_add_test(tcase, test_remove_and_names);
     tcase_add_test(tcase, test_missing_folder);
     tcase_add_test(tcase, test_create);

@@ -106,6 +106,19 @@ START_TEST(what_is_not_there)
 }
 END_TEST
 
+/* Its disk is not mounted, say: a backup without it must not pass for a whole one. */
+START_TEST(a_link_that_leads_nowhere)
+{
+    make_tree();
+    ck_assert_int_eq(symlink("/nowhere/at/all.db", in_folder("lost.db")), 0);
+    ck_assert_int_eq(find_one(in_folder("*.db"), NULL), HF_E_NOTFOUND);
+    ck_assert_ptr_nonnull(strstr(fake_error(fake), "lost.db"));
+    fake_clear(fake);
+    ck_assert_int_eq(find_one(in_folder("*.db"), "lost.*"), HF_OK);
+    ck_assert_uint_eq(list.count, 1);
+}
+END_TEST
+
 START_TEST(names_that_look_like_globs)
 {
     touch(in_folder("[x]*.db"));
@@ -183,6 +196,7 @@ Suite *suite_find(void)
     tcase_add_test(tests, globs_of_any_depth);
     tcase_add_test(tests, excludes_and_doubles);
     tcase_add_test(tests, what_is_not_there);
+    tcase_add_test(tests, a_link_that_leads_nowhere);
     tcase_add_test(tests, names_that_look_like_globs);
     tcase_add_test(tests, artifact_names);
     tcase_add_test(tests, long_names_stay_apart);

@@ -188,6 +188,37 @@ START_TEST(replacing_under_a_holder)
 }
 END_TEST
 
+/* Killed in the middle of the swap, what was written last must be under one name together with the rest. */
+START_TEST(a_holder_keeps_all_files_of_the_old_one)
+{
+    make_backup("pragma journal_mode = wal");
+    pid_t child = hold("begin; select count(*) from signals"); /* a snapshot, so that the -wal cannot be emptied */
+    run_sql(in_folder("signals.db"), "delete from signals where id > 7");
+    ck_assert_int_eq(restore(NULL, 1, NULL), HF_OK);
+    ck_assert(exists(in_folder(KEPT "-wal")) && exists(in_folder(KEPT "-shm")));
+    ck_assert_int_eq(query(in_folder(KEPT), "select count(*) from signals"), 7);
+    let_go(child);
+    ck_assert_int_eq(query(in_folder("signals.db"), "select count(*) from signals"), 1000);
+    ck_assert_int_eq(query(in_folder(KEPT), "select count(*) from signals"), 7);
+}
+END_TEST
+
+START_TEST(names_as_long_as_they_can_be)
+{
+    char name[256], path[400];
+    memset(name, 'n', 247); /* with "-journal", as long as a name may be */
+    strcpy(name + 244, ".db");
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    make_database(path, "select 1", 10);
+    ck_assert_int_eq(backup(in_folder("*.db"), 1), HF_OK);
+    run_sql(path, "delete from signals");
+    ck_assert_int_eq(restore(in_folder("out"), 0, NULL), HF_OK);
+    ck_assert_int_eq(restore(NULL, 1, NULL), HF_OK);
+    ck_assert_int_eq(query(path, "select count(*) from signals"), 10);
+    ck_assert_int_eq(entries(folder), 3);
+}
+END_TEST
+
 START_TEST(only_some)
 {
     make_database(in_folder("a.db"), "select 1", 1);
@@ -274,8 +305,23 @@ START_TEST(leftovers_of_a_crash_are_replaced)
     make_backup("select 1");
     remove_file(in_folder("signals.db"));
     write_file(in_folder(".signals.db.holdfast-sqlite_20260201_120000"), "half", 4);
+    write_file(in_folder(".signals.db.holdfast-sqlite_20260131_060000"), "half", 4);
+    write_file(in_folder(".signals.db.holdfast-notes"), "mine", 4);
     ck_assert_int_eq(restore(NULL, 0, NULL), HF_OK);
-    ck_assert_int_eq(entries(folder), 1);
+    ck_assert_int_eq(entries(folder), 2);
+    ck_assert(exists(in_folder(".signals.db.holdfast-notes")));
+}
+END_TEST
+
+START_TEST(a_second_name_of_a_crash_is_used)
+{
+    make_backup("select 1");
+    run_sql(in_folder("signals.db"), "delete from signals");
+    ck_assert_int_eq(link(in_folder("signals.db"), in_folder(KEPT)), 0);
+    ck_assert_int_eq(restore(NULL, 1, NULL), HF_OK);
+    ck_assert_int_eq(entries(folder), 2);
+    ck_assert_int_eq(query(in_folder(KEPT), "select count(*) from signals"), 0);
+    ck_assert_int_eq(query(in_folder("signals.db"), "select count(*) from signals"), 1000);
 }
 END_TEST
 
@@ -346,12 +392,15 @@ Suite *suite_restore(void)
     tcase_add_test(tests, a_hot_journal_is_gone_afterwards);
     tcase_add_loop_test(tests, a_holder_is_named, 0, 2);
     tcase_add_test(tests, replacing_under_a_holder);
+    tcase_add_test(tests, a_holder_keeps_all_files_of_the_old_one);
+    tcase_add_test(tests, names_as_long_as_they_can_be);
     tcase_add_test(tests, only_some);
     tcase_add_test(tests, a_damaged_artifact_changes_nothing);
     tcase_add_test(tests, no_room_for_the_database);
     tcase_add_test(tests, facts_that_differ_change_nothing);
     tcase_add_test(tests, a_failed_swap_undoes_those_before);
     tcase_add_test(tests, leftovers_of_a_crash_are_replaced);
+    tcase_add_test(tests, a_second_name_of_a_crash_is_used);
     tcase_add_test(tests, through_a_link);
     tcase_add_test(tests, targets_that_cannot_be);
     tcase_add_test(tests, an_artifact_without_its_manifest);

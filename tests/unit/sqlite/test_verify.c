@@ -87,6 +87,22 @@ START_TEST(a_part_beyond_the_end)
 }
 END_TEST
 
+/* SQLite's message about a row that an index lacks holds the index's name, which may look like another message. */
+START_TEST(an_index_whose_name_hides_its_damage)
+{
+    const char *path = in_folder("a.db");
+    run_sql(path, "create table t (a); create index \"TEXT value in t.a\" on t (a); insert into t values (1), (2);"
+                  "create table kept as select * from sqlite_schema where type = 'index'");
+    run_sql(path, "pragma writable_schema = on; delete from sqlite_schema where type = 'index'");
+    run_sql(path, "insert into t values (3)");
+    run_sql(path, "pragma writable_schema = on; insert into sqlite_schema select * from kept");
+    ck_assert_int_eq(backup_with(1, (const char *const[]){"path", path, "check", "full", NULL}), HF_E_CORRUPT);
+    ck_assert_int_eq(backup_with(1, (const char *const[]){"path", path, "check", "none", NULL}), HF_OK);
+    ck_assert_int_eq(verify(1), HF_E_CORRUPT);
+    ck_assert_ptr_nonnull(fake_find(fake, "integrity"));
+}
+END_TEST
+
 START_TEST(stopped_while_checking)
 {
     backup_two();
@@ -110,6 +126,7 @@ Suite *suite_verify(void)
     tcase_add_test(tests, a_count_that_is_wrong);
     tcase_add_test(tests, facts_that_are_lost);
     tcase_add_test(tests, a_part_beyond_the_end);
+    tcase_add_test(tests, an_index_whose_name_hides_its_damage);
     tcase_add_test(tests, stopped_while_checking);
     suite_add_tcase(suite, tests);
     return suite;
