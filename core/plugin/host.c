@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "config/option.h"
+#include "plugin/child.h"
 #include "plugin/tempdir.h"
 
 #include <assert.h>
@@ -332,6 +333,33 @@ static void host_redact(struct hf_ctx *ctx, const char *secret)
     hf_redact_add(secret);
 }
 
+static int host_spawn(struct hf_ctx *ctx, const struct hf_spawn *spawn, struct hf_child **ret_child, int *ret_out)
+{
+    hf_auto_free char *why = NULL;
+    int rc;
+
+    if (hf_cancel_raised(ctx->cancel))
+        return HF_E_CANCELLED;
+    rc = hf_child_start(spawn, ret_child, ret_out, &why);
+    return rc < 0 ? hf_fail(ctx, rc, "%s", why) : rc;
+}
+
+static int host_reap(struct hf_ctx *ctx, struct hf_child *child, int unwanted, char **ret_errors)
+{
+    hf_auto_free char *why = NULL, *errors = NULL, *masked = NULL, *words = NULL;
+    int rc = hf_child_end(child, host_cancel_fd(ctx), unwanted != 0, &why, &errors);
+
+    /* Masked before anything is cut off: half a secret would not be known for one. */
+    masked = hf_redacted(errors);
+    if (why != NULL) {
+        words = hf_child_last_words(masked);
+        hf_fail(ctx, rc, "%s%s%s", why, *words ? ": " : "", words);
+    }
+    if (ret_errors != NULL)
+        *ret_errors = hf_child_tail(masked);
+    return rc;
+}
+
 const struct hf_host *hf_host_table(void)
 {
     static const struct hf_host table = {
@@ -360,6 +388,8 @@ const struct hf_host *hf_host_table(void)
         .progress = host_progress,
         .tempdir = host_tempdir,
         .redact = host_redact,
+        .spawn = host_spawn,
+        .reap = host_reap,
     };
 
     return &table;

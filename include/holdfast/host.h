@@ -14,8 +14,18 @@ extern "C" {
 
 struct hf_writer; /* backup: takes a part's bytes; blocks while the pipeline is full            */
 struct hf_reader; /* restore, verify: gives a part's bytes, decoded and checked against its digest */
+struct hf_child;  /* a program that spawn() started                                               */
 
-#define HF_HOST_VERSION 1u
+#define HF_HOST_VERSION 2u
+
+/* A program to start. Secrets belong in `env` or in a file of the tempdir, never in `argv`, which everybody can read. */
+struct hf_spawn {
+    uint32_t size;
+    uint32_t reserved;
+    const char *const *argv; /* ends with NULL; argv[0] is a path with a '/': no shell, no search                    */
+    const char *const *env;  /* ends with NULL; "NAME=value" adds to or replaces in this process's environment, "NAME"
+                              * alone takes out. NULL: as it is                                                       */
+};
 
 enum hf_log_level { HF_LOG_DEBUG = 1, HF_LOG_INFO = 2, HF_LOG_WARNING = 3, HF_LOG_ERROR = 4 };
 
@@ -80,6 +90,17 @@ struct hf_host {
     const char *(*tempdir)(struct hf_ctx *);
     /* Registers a secret that did not come from an option, for masking. */
     void (*redact)(struct hf_ctx *, const char *secret);
+
+    /* Version 2. Starts a program: standard input empty, no other descriptor of ours, signals reset, a process group of its
+     * own, killed when this process dies. *ret_out: its standard output to read until the end (close-on-exec, closed by
+     * reap). Its standard error is kept, the last of it, for the failure's text. HF_E_NOTFOUND when there is no such file. */
+    int (*spawn)(struct hf_ctx *, const struct hf_spawn *, struct hf_child **ret_child, int *ret_out);
+    /* Waits for it, and frees it; call once for each child. Fails with HF_E_FAIL when it ended otherwise than by exit
+     * code 0, naming the program, how it ended, and what it last said. kill 1: it is not wanted any more: its group gets
+     * SIGTERM, and after a while SIGKILL, and HF_OK is returned however it ends; so it is, too, when the run is being
+     * stopped (HF_E_CANCELLED). *ret_errors, if not NULL: what it said on standard error, the last 8 KiB, with secrets
+     * masked; free() it. What is left of its process group when it has ended is killed. */
+    int (*reap)(struct hf_ctx *, struct hf_child *, int kill, char **ret_errors);
 };
 
 #ifdef __cplusplus

@@ -21,7 +21,11 @@ extern "C" {
 
 enum hf_part_flags {
     /* Restore only: the entire artifact as one part, decoded without its manifest. No facts, context or names are known. */
-    HF_PART_WHOLE = 1
+    HF_PART_WHOLE = 1,
+    /* Backup: the artifact accompanies the backup without being one by itself (a cluster's roles beside a database): its
+     * name stands in front of the profile's, ARTIFACT_PROFILE_TIME, so that no pattern that finds PROFILE_* finds it. The
+     * artifact's first part decides; its name may hold no '_'. */
+    HF_PART_ASIDE = 2
 };
 
 /* A piece of an artifact: the unit of parallelism, of selection and of restart. */
@@ -40,6 +44,8 @@ struct hf_part {
     uint64_t raw_size;    /* restore, verify: how many; UINT64_MAX with HF_PART_WHOLE                                      */
     uint32_t flags;       /* enum hf_part_flags                                                                          */
     uint32_t reserved;
+    uint64_t cost;        /* of restoring it, in bytes of plain data that take as long: an index costs more than its text.
+                           * Decides what a restore begins with. 0: the part's size                                      */
 };
 
 struct hf_restore_request {

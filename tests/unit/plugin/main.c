@@ -9,6 +9,7 @@ int main(void)
     suite_add_tcase(suite, host_case());
     suite_add_tcase(suite, tempdir_case());
     suite_add_tcase(suite, instance_case());
+    suite_add_tcase(suite, child_case());
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

@@ -8,5 +8,6 @@ TCase *vet_case(void);
 TCase *host_case(void);
 TCase *tempdir_case(void);
 TCase *instance_case(void);
+TCase *child_case(void);
 
 #endif

@@ -99,6 +99,8 @@ START_TEST(modules)
     struct hf_module copy;
     ck_assert_int_eq(hf_vet_module(&ctx, &module, &copy), HF_OK);
     ck_assert_ptr_eq(copy.init, init);
+    module.min_host = HF_HOST_VERSION; /* one that asks for what there is */
+    ck_assert_int_eq(hf_vet_module(&ctx, &module, &copy), HF_OK);
     module_refused(NULL, "missing");
     module.size = 8;
     module_refused(&module, "size 8");
@@ -106,7 +108,7 @@ START_TEST(modules)
     module_refused(&module, "size 4294967295");
     set_up();
     module.min_host = HF_HOST_VERSION + 1;
-    module_refused(&module, "needs host version");
+    module_refused(&module, "it needs host version 3, and this Holdfast has 2");
     set_up();
     module.plugins = NULL;
     module_refused(&module, "plugins");

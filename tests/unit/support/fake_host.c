@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "fake_internal.h"
+#include "plugin/child.h"
 
 void *fake_alloc(void *old, size_t size)
 {
@@ -297,6 +298,31 @@ static void host_redact(struct hf_ctx *ctx, const char *secret)
     (void)secret;
 }
 
+static int host_spawn(struct hf_ctx *ctx, const struct hf_spawn *spawn, struct hf_child **ret_child, int *ret_out)
+{
+    char *why = NULL;
+    int rc = host_cancelled(ctx) ? HF_E_CANCELLED : hf_child_start(spawn, ret_child, ret_out, &why);
+    if (why)
+        host_fail(ctx, rc, "%s", why);
+    free(why);
+    return rc;
+}
+
+static int host_reap(struct hf_ctx *ctx, struct hf_child *child, int unwanted, char **ret_errors)
+{
+    char *why = NULL, *errors = NULL;
+    int rc = hf_child_end(child, ctx->fake.cancel_pipe[0], unwanted != 0, &why, &errors);
+    char *words = hf_child_last_words(errors);
+    if (why)
+        host_fail(ctx, rc, "%s%s%s", why, *words ? ": " : "", words);
+    if (ret_errors)
+        *ret_errors = hf_child_tail(errors);
+    free(words);
+    free(why);
+    free(errors);
+    return rc;
+}
+
 static const struct hf_host table = {
     .size = sizeof(struct hf_host),
     .version = HF_HOST_VERSION,
@@ -323,6 +349,8 @@ static const struct hf_host table = {
     .progress = host_progress,
     .tempdir = host_tempdir,
     .redact = host_redact,
+    .spawn = host_spawn,
+    .reap = host_reap,
 };
 
 const struct hf_host *fake_host_table(void)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A host for plugins under test, without the core: options from key and value pairs, parts kept in memory, and a record
- * of everything the plugin said. The drivers below run a source the way the core does.
+ * A host for plugins under test, without the core (but for what stands behind spawn and reap): options from key and value
+ * pairs, parts kept in memory, and a record of everything the plugin said. The drivers below run a source the way the core
+ * does.
  *
  *     struct fake *fake = fake_new();
  *     module->init(fake_host_table());
