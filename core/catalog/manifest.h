@@ -27,6 +27,7 @@ struct hf_manifest_part {
     uint32_t phase;
     uint64_t raw_offset, raw_size;       /* in the decoded artifact                               */
     uint64_t stored_offset, stored_size; /* in the object: whole encoded blocks                   */
+    uint64_t cost;                       /* of restoring it, in bytes; 0: as its raw size         */
     char xxh128[HF_XXH128_HEX];          /* XXH3-128 of the part's raw bytes, canonical, hex       */
 };
 

@@ -61,6 +61,8 @@ static const char *part_problem(const struct hf_manifest_part *part, bool first,
 {
     if (part->phase > PHASE_MAX)
         return "its phase is none of 0 to 3";
+    if (part->cost > INT64_MAX)
+        return "its cost is beyond all bounds";
     if (!hex_valid(part->xxh128, sizeof(part->xxh128)))
         return "its digest is malformed";
     if (part->raw_offset != raw_end)

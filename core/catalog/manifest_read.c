@@ -23,6 +23,7 @@ static int read_part(struct hf_scan *scan, void *target)
         {"phase", HF_SCAN_UINT32, offsetof(struct hf_manifest_part, phase), UINT32_MAX, NULL},
         {"raw", HF_SCAN_PAIR, offsetof(struct hf_manifest_part, raw_offset), INT64_MAX, NULL},
         {"stored", HF_SCAN_PAIR, offsetof(struct hf_manifest_part, stored_offset), INT64_MAX, NULL},
+        {"cost", HF_SCAN_MAY_SIZE, offsetof(struct hf_manifest_part, cost), INT64_MAX, NULL},
         {"xxh128", HF_SCAN_HEX, offsetof(struct hf_manifest_part, xxh128), HF_XXH128_HEX - 1, NULL},
     };
 

@@ -51,9 +51,12 @@ static void write_part(struct hf_text *out, const struct hf_manifest_part *part)
     hf_json_write_text(out, part->name);
     hf_text_add(out, ",\"group\":");
     hf_json_write_text(out, part->group);
-    hf_text_addf(out, ",\"phase\":%u,\"raw\":[%llu,%llu],\"stored\":[%llu,%llu],\"xxh128\":\"%s\"}", part->phase,
+    hf_text_addf(out, ",\"phase\":%u,\"raw\":[%llu,%llu],\"stored\":[%llu,%llu],", part->phase,
                  (unsigned long long)part->raw_offset, (unsigned long long)part->raw_size,
-                 (unsigned long long)part->stored_offset, (unsigned long long)part->stored_size, part->xxh128);
+                 (unsigned long long)part->stored_offset, (unsigned long long)part->stored_size);
+    if (part->cost > 0)
+        hf_text_addf(out, "\"cost\":%llu,", (unsigned long long)part->cost);
+    hf_text_addf(out, "\"xxh128\":\"%s\"}", part->xxh128);
 }
 
 static void write_artifact(struct hf_text *out, const struct hf_manifest_artifact *artifact)

@@ -2,7 +2,8 @@
  *
  * A strict pull reader of JSON text (RFC 8259): fills structs straight from the text, without a tree in between, so
  * that a manifest with a million parts costs the memory of its parts and no more. Members that no table names are
- * passed over (later minor versions add some); what is named must be there once, of its type and within its limit. Text
+ * passed over (later minor versions add some); what is named must be there once (what MAY be there: at most once), of its
+ * type and within its limit. Text
  * is UTF-8 without U+0000. Nesting ends at HF_SCAN_DEPTH.
  */
 #ifndef HF_CATALOG_SCAN_H
@@ -22,6 +23,7 @@ struct hf_scan {
 enum hf_scan_kind {
     HF_SCAN_TEXT = 1, /* char *; max: bytes                                                 */
     HF_SCAN_SIZE,     /* uint64_t; max                                                      */
+    HF_SCAN_MAY_SIZE, /* likewise, and may be missing: then it is left as it is             */
     HF_SCAN_PAIR,     /* [a, b] into two uint64_t that follow each other; max               */
     HF_SCAN_UINT32,   /* uint32_t; max                                                      */
     HF_SCAN_BOOL,     /* bool                                                               */

@@ -23,6 +23,7 @@ struct hf_part hf_part_of(const struct hf_manifest_artifact *artifact, const str
         .estimate = part->raw_size,
         .raw_offset = part->raw_offset,
         .raw_size = part->raw_size,
+        .cost = part->cost,
     };
 }
 

@@ -195,6 +195,9 @@ static int vet_part(struct hf_ctx *ctx, const struct hf_part *part)
                        part->name ? part->name : "");
     if (part->phase > 3)
         return hf_fail(ctx, HF_E_FAIL, "part '%s' has phase %u, and phases go from 0 to 3", part->name, part->phase);
+    if (part->cost > INT64_MAX)
+        return hf_fail(ctx, HF_E_FAIL, "part '%s' has cost %llu, and the most is %lld", part->name,
+                       (unsigned long long)part->cost, (long long)INT64_MAX);
     return HF_OK;
 }
 

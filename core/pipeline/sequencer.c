@@ -240,6 +240,7 @@ static int lay_part(struct sequencer *self, struct hf_slot *slot, struct hf_pack
     part->name = hf_strdup(slot->part.name);
     part->group = hf_strdup(slot->part.group ? slot->part.group : "");
     part->phase = slot->part.phase;
+    part->cost = slot->part.cost;
     part->raw_offset = raw_offset;
     part->raw_size = slot->raw_bytes;
     part->stored_offset = stored_offset;

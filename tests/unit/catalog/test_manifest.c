@@ -41,6 +41,34 @@ START_TEST(written_and_read)
 }
 END_TEST
 
+/* Written only when there is one, so that what older versions wrote reads as none. */
+START_TEST(cost_of_parts)
+{
+    struct hf_manifest *manifest = sample_manifest(SAMPLE_ID), *again = NULL;
+    hf_auto_free char *text = NULL, *bad = NULL;
+    struct hf_ctx ctx = {0};
+    size_t size;
+
+    manifest->artifacts[1].parts[1].cost = INT64_MAX;
+    text = hf_manifest_write(manifest, &size);
+    ck_assert_ptr_nonnull(strstr(text, ",\"cost\":9223372036854775807,\"xxh128\""));
+    ck_assert_ptr_eq(strstr(text, "cost"), strstr(text, "cost\":9")); /* the only one */
+    sample_expect_ok(hf_manifest_read(&ctx, SAMPLE_KEY, text, size, &again), &ctx);
+    ck_assert_uint_eq(again->artifacts[0].parts[0].cost, 0);
+    ck_assert_uint_eq(again->artifacts[1].parts[1].cost, INT64_MAX);
+    hf_manifest_free(again);
+    bad = hf_strdup(text);
+    memcpy(strstr(bad, "9223372036854775807"), "9223372036854775808", 19);
+    ck_assert_int_eq(hf_manifest_read(&ctx, SAMPLE_KEY, bad, size, &again), HF_E_CORRUPT);
+    hf_error_clear(&ctx.error);
+    manifest->artifacts[1].parts[1].cost = UINT64_MAX;
+    ck_assert_int_eq(hf_manifest_check(&ctx, "test", manifest), HF_E_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(ctx.error.text, "cost"));
+    hf_error_clear(&ctx.error);
+    hf_manifest_free(manifest);
+}
+END_TEST
+
 START_TEST(checksum_file)
 {
     struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
@@ -206,6 +234,7 @@ Suite *suite_manifest(void)
 
     tcase_set_timeout(tcase, 300);
     tcase_add_test(tcase, written_and_read);
+    tcase_add_test(tcase, cost_of_parts);
     tcase_add_test(tcase, checksum_file);
     tcase_add_test(tcase, as_json);
     tcase_add_test(tcase, odd_text);

@@ -39,6 +39,7 @@ static int source_next_part(void *session, struct hf_ctx *ctx, struct hf_part *r
     ret_part->artifact = rig->artifacts[i];
     ret_part->suffix = ".bin";
     ret_part->phase = 1;
+    ret_part->cost = 1000 * i;
     ret_part->cookie = &rig->sizes[i];
     return HF_OK;
 }
