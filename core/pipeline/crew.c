@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/thread.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -12,62 +13,52 @@ struct shift {
     struct hf_crew *crew;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t changed;
+    struct hf_schedule *schedule; /* NULL: the tasks' own order */
     size_t next, working;
-    uint32_t phase; /* of the tasks being worked on */
     bool stopped;
     struct hf_error error;
 };
 
-static int compare(const void *a, const void *b)
+/* With the lock held: the next task, if it may begin beside those that are being worked on. */
+static const struct hf_task *choose(struct shift *shift)
 {
-    const struct hf_task *x = a, *y = b;
-
-    if (x->part->phase != y->part->phase)
-        return x->part->phase < y->part->phase ? -1 : 1;
-    if ((x->part->phase == 1 || x->part->phase == 2) && x->part->raw_size != y->part->raw_size)
-        return x->part->raw_size > y->part->raw_size ? -1 : 1;
-    /* Tasks of one artifact keep its order; the parts of an artifact are one array. */
-    if (x->artifact != y->artifact)
-        return x->artifact < y->artifact ? -1 : 1;
-    return x->part < y->part ? -1 : x->part > y->part;
+    if (shift->schedule != NULL)
+        return hf_schedule_next(shift->schedule);
+    return &shift->crew->tasks[shift->next++];
 }
 
-/* With the lock held: may the next task begin beside those that are being worked on? */
-static bool may_begin(const struct shift *shift, const struct hf_task *task)
+/* With the lock held: is there nothing left to begin? */
+static bool over(const struct shift *shift)
 {
-    if (!shift->crew->phased || shift->working == 0)
+    if (shift->stopped || hf_cancel_raised(shift->crew->cancel))
         return true;
-    return task->part->phase == shift->phase && shift->phase != 3;
+    return shift->schedule != NULL ? hf_schedule_left(shift->schedule) == 0 : shift->next == shift->crew->count;
 }
 
 static const struct hf_task *next_task(struct shift *shift)
 {
-    struct hf_crew *crew = shift->crew;
     const struct hf_task *task = NULL;
 
     pthread_mutex_lock(&shift->lock);
-    while (!shift->stopped && !hf_cancel_raised(crew->cancel) && shift->next < crew->count &&
-           !may_begin(shift, &crew->tasks[shift->next])) {
+    while (!over(shift) && (task = choose(shift)) == NULL) {
         struct timespec until;
 
+        assert(shift->working > 0); /* or it would wait for ever */
         clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec++;
+        until.tv_sec++; /* a signal changes nothing here */
         pthread_cond_timedwait(&shift->changed, &shift->lock, &until);
     }
-    if (!shift->stopped && !hf_cancel_raised(crew->cancel) && shift->next < crew->count) {
-        task = &crew->tasks[shift->next++];
-        shift->working++;
-        if (crew->phased)
-            shift->phase = task->part->phase;
-    }
+    shift->working += task != NULL;
     pthread_mutex_unlock(&shift->lock);
     return task;
 }
 
-static void task_done(struct shift *shift, struct hf_ctx *ctx, int rc)
+static void task_done(struct shift *shift, struct hf_ctx *ctx, const struct hf_task *task, int rc)
 {
     pthread_mutex_lock(&shift->lock);
     shift->working--;
+    if (shift->schedule != NULL)
+        hf_schedule_done(shift->schedule, task);
     if (rc < 0) {
         if (ctx->error.code == 0)
             hf_fail(ctx, rc, "%s", hf_code_text(rc));
@@ -87,7 +78,7 @@ static void *work(void *arg)
         struct hf_ctx ctx = {.cancel = shift->crew->cancel, .services = shift->crew->services};
         int rc = shift->crew->work(shift->crew->arg, &ctx, task);
 
-        task_done(shift, &ctx, rc);
+        task_done(shift, &ctx, task, rc);
         hf_error_clear(&ctx.error);
     }
     return NULL;
@@ -102,14 +93,15 @@ int hf_crew_run(struct hf_crew *crew, struct hf_ctx *ctx)
 
     pthread_mutex_init(&shift.lock, NULL);
     pthread_cond_init(&shift.changed, NULL);
-    if (crew->phased && crew->count > 1)
-        qsort(crew->tasks, crew->count, sizeof(*crew->tasks), compare);
+    if (crew->phased)
+        shift.schedule = hf_schedule_new(crew->tasks, crew->count, crew->threads);
     for (; started < crew->threads && (size_t)started < crew->count; started++)
         if (hf_thread_start(&start, &threads[started], work, &shift) != HF_OK)
             break;
     for (int i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     free(threads);
+    hf_schedule_free(shift.schedule);
     if (started == 0) /* fewer than wanted do the work, too */
         hf_error_merge(&ctx->error, &start.error);
     hf_error_clear(&start.error);

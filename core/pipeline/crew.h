@@ -5,20 +5,14 @@
 #ifndef HF_PIPELINE_CREW_H
 #define HF_PIPELINE_CREW_H
 
-#include "catalog/manifest.h"
+#include "pipeline/schedule.h"
 #include "plugin/host.h"
-
-struct hf_task {
-    const struct hf_manifest_artifact *artifact;
-    const struct hf_manifest_part *part; /* NULL: the artifact as a whole */
-};
 
 struct hf_crew {
     struct hf_task *tasks;
     size_t count;
     int threads; /* at least 1 */
-    /* Restore order: all of one phase before any of the next, the biggest first within phases 1 and 2, and phase 3 one at a
-     * time in order. Otherwise the tasks' own order. */
+    /* Restore order, as hf_schedule has it. Otherwise the tasks' own order. */
     bool phased;
     /* With keep_going a failure of one task does not stop the others: the first is still what hf_crew_run returns. */
     bool keep_going;
@@ -28,7 +22,7 @@ struct hf_crew {
     void *arg;
 };
 
-/* Returns when no thread works any more. The first failure is in the ctx. Sorts crew->tasks when phased. */
+/* Returns when no thread works any more. The first failure is in the ctx. */
 int hf_crew_run(struct hf_crew *, struct hf_ctx *);
 
 #endif

@@ -5,6 +5,7 @@
 #include "pipeline/crew.h"
 #include "pipeline/part_reader.h"
 #include "rig.h"
+#include "suites.h"
 
 #include <check.h>
 #include <openssl/evp.h>
@@ -105,6 +106,7 @@ START_TEST(lays_parts_down_in_order)
     ck_assert_int_eq(rig_run(&rig, jobs, workers), HF_OK);
     commit_all(&rig);
     ck_assert_uint_eq(rig.manifest->artifact_count, 1);
+    ck_assert_uint_eq(rig.manifest->artifacts[0].parts[7].cost, 7000); /* what the source says */
     check_artifact(&rig, &rig.manifest->artifacts[0], 0, 30);
     ck_assert_mem_eq(rig.sinks[0].objects[0].data, rig.sinks[1].objects[0].data, rig.sinks[0].objects[0].size);
     ck_assert_int_le(atomic_load(&rig.most_running), jobs);
@@ -427,6 +429,7 @@ int main(void)
     tcase_add_loop_test(crew, a_crew_reports_the_first_failure, 0, 2);
     suite_add_tcase(suite, crew);
     runner = srunner_create(suite);
+    srunner_add_suite(runner, suite_schedule());
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
