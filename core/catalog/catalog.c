@@ -20,6 +20,7 @@ struct listed {
 
 struct listing {
     struct hf_ctx *ctx;
+    char *prefix; /* of all its keys */
     struct listed *items;
     size_t count, room;
 };
@@ -36,6 +37,7 @@ static void clear_listing(struct listing *listing)
     for (size_t i = 0; i < listing->count; i++)
         free(listing->items[i].key);
     free(listing->items);
+    free(listing->prefix);
 }
 
 static void clear_backup(struct hf_backup *backup)
@@ -89,12 +91,12 @@ static int each_object(void *arg, const struct hf_object *object)
 
 static int list_objects(struct hf_ctx *ctx, struct hf_instance *sink, const char *profile, struct listing *listing)
 {
-    hf_auto_free char *prefix = hf_strf("%s_", profile);
     int rc;
 
     listing->ctx = ctx;
+    listing->prefix = hf_strf("%s_", profile);
     hf_instance_enter(sink, ctx);
-    rc = hf_instance_leave(sink, ctx, sink->loaded->sink.list(sink->self, ctx, prefix, each_object, listing));
+    rc = hf_instance_leave(sink, ctx, sink->loaded->sink.list(sink->self, ctx, listing->prefix, each_object, listing));
     if (rc < 0)
         return rc;
     if (listing->count > 1)
@@ -127,49 +129,69 @@ int hf_catalog_manifest(struct hf_ctx *ctx, struct hf_instance *sink, const char
     return rc < 0 ? rc : hf_manifest_read(ctx, key, data, size, ret_manifest);
 }
 
-/* Compares one object with what it must be; adds to `problem` what is wrong, the first in full. */
-static void check_object(struct listing *listing, const char *what, const char *key, uint64_t bytes,
-                         struct hf_text *problem, size_t *problems)
+/* Is the object there, and how large is it? One that stands aside is in no listing of the profile's. */
+static int look_up(struct hf_ctx *ctx, struct hf_instance *sink, struct listing *listing, const char *key,
+                   bool *ret_there, uint64_t *ret_bytes)
 {
     struct listed *object = find_object(listing, key);
 
+    if (object == NULL && !hf_text_starts(key, listing->prefix))
+        return hf_object_stat(ctx, sink, key, ret_there, ret_bytes);
+    *ret_there = object != NULL;
+    *ret_bytes = object != NULL ? object->bytes : 0;
     if (object != NULL)
         object->named = true;
-    if (object != NULL && object->bytes == bytes)
-        return;
+    return HF_OK;
+}
+
+/* Compares one object with what it must be; adds to `problem` what is wrong, the first in full. */
+static int check_object(struct hf_ctx *ctx, struct listing *listing, const struct hf_backup *backup, const char *what,
+                        const char *key, uint64_t bytes, struct hf_text *problem, size_t *problems)
+{
+    uint64_t found = 0;
+    bool there = false;
+    int rc = look_up(ctx, backup->copies->sink, listing, key, &there, &found);
+
+    if (rc < 0 || (there && found == bytes))
+        return rc;
     if ((*problems)++ > 0)
-        return;
-    if (object == NULL)
+        return HF_OK;
+    if (!there)
         hf_text_addf(problem, "%s '%s' is missing", what, key);
     else
-        hf_text_addf(problem, "%s '%s' has %llu bytes and must have %llu", what, key, (unsigned long long)object->bytes,
+        hf_text_addf(problem, "%s '%s' has %llu bytes and must have %llu", what, key, (unsigned long long)found,
                      (unsigned long long)bytes);
+    return HF_OK;
 }
 
 /* Takes over what the listing and the manifest say about a backup. */
-static void describe(struct listing *listing, const struct hf_manifest *manifest, struct hf_backup *backup)
+static int describe(struct hf_ctx *ctx, struct listing *listing, const struct hf_manifest *manifest,
+                    struct hf_backup *backup)
 {
     hf_auto_free char *sha256_key = hf_key_sha256(backup->id), *sha256 = hf_manifest_sha256_text(manifest);
     hf_auto_text struct hf_text problem = {0};
     size_t problems = 0;
+    int rc = HF_OK;
 
     backup->start_ms = manifest->start_ms;
     backup->end_ms = manifest->end_ms;
     backup->artifact_count = manifest->artifact_count;
-    for (size_t i = 0; i < manifest->artifact_count; i++) {
+    for (size_t i = 0; i < manifest->artifact_count && rc == HF_OK; i++) {
         const struct hf_manifest_artifact *artifact = &manifest->artifacts[i];
 
         backup->bytes += artifact->bytes;
         backup->raw_bytes += artifact->raw_bytes;
-        check_object(listing, "artifact", artifact->key, artifact->bytes, &problem, &problems);
+        rc = check_object(ctx, listing, backup, "artifact", artifact->key, artifact->bytes, &problem, &problems);
     }
-    check_object(listing, "checksum file", sha256_key, strlen(sha256), &problem, &problems);
+    if (rc == HF_OK)
+        rc = check_object(ctx, listing, backup, "checksum file", sha256_key, strlen(sha256), &problem, &problems);
     for (size_t i = 0; i < manifest->finding_count; i++)
         backup->severity_counts[manifest->findings[i].severity]++;
     if (problems > 1)
         hf_text_addf(&problem, " (and %zu more)", problems - 1);
     backup->copies->whole = problems == 0;
     backup->copies->problem = hf_steal(problem.data);
+    return rc;
 }
 
 /* Failures that say nothing about the object, only that the sink cannot be asked now. */
@@ -206,9 +228,9 @@ static int read_backup(struct hf_ctx *ctx, struct hf_instance *sink, struct list
     int rc = hf_catalog_manifest(&aside, sink, backup->id, &manifest);
 
     if (rc == HF_OK) {
-        describe(listing, manifest, backup);
+        rc = describe(ctx, listing, manifest, backup);
         hf_manifest_free(manifest);
-        return read_verified(ctx, sink, listing, backup);
+        return rc < 0 ? rc : read_verified(ctx, sink, listing, backup);
     }
     if (cannot_ask(rc)) {
         hf_error_merge(&ctx->error, &aside.error);
@@ -243,18 +265,43 @@ static int add_backup(struct hf_ctx *ctx, struct hf_instance *sink, struct listi
     return HF_OK;
 }
 
+/* Does the object stand aside in a backup of another profile, or in one that is being published or removed? */
+static int stands_aside(struct hf_ctx *ctx, struct hf_instance *sink, const char *key, bool *ret_aside)
+{
+    static const char *const suffixes[] = {HF_SUFFIX_MANIFEST, HF_SUFFIX_COMMIT, HF_SUFFIX_REMOVING};
+    hf_auto_free char *id = hf_key_aside_id(key);
+    int rc = HF_OK;
+
+    *ret_aside = false;
+    for (size_t i = 0; id != NULL && rc == HF_OK && !*ret_aside && i < HF_COUNT(suffixes); i++) {
+        hf_auto_free char *record = hf_strf("%s%s", id, suffixes[i]);
+
+        rc = hf_object_stat(ctx, sink, record, ret_aside, NULL);
+    }
+    return rc;
+}
+
 /* Artifacts without a manifest. What a run is about to publish or to remove has a record, and is none. */
-static void find_orphans(const struct hf_instance *sink, const struct listing *listing, struct hf_strings *orphans)
+static int find_orphans(struct hf_ctx *ctx, struct hf_instance *sink, const struct listing *listing,
+                        struct hf_strings *orphans)
 {
     for (size_t i = 0; i < listing->count; i++) {
         const struct listed *object = &listing->items[i];
         hf_auto_free char *id = object->named ? NULL : hf_key_to_id(object->key);
+        bool aside = false;
+        int rc;
 
-        if (id != NULL && find_suffixed(listing, id, HF_SUFFIX_MANIFEST) == NULL &&
-            find_suffixed(listing, id, HF_SUFFIX_COMMIT) == NULL &&
-            find_suffixed(listing, id, HF_SUFFIX_REMOVING) == NULL)
+        if (id == NULL || find_suffixed(listing, id, HF_SUFFIX_MANIFEST) != NULL ||
+            find_suffixed(listing, id, HF_SUFFIX_COMMIT) != NULL ||
+            find_suffixed(listing, id, HF_SUFFIX_REMOVING) != NULL)
+            continue;
+        rc = stands_aside(ctx, sink, object->key, &aside);
+        if (rc < 0)
+            return rc;
+        if (!aside)
             hf_strings_take(orphans, hf_strf("%s: %s", sink->name, object->key));
     }
+    return HF_OK;
 }
 
 static int load_share(struct hf_ctx *ctx, struct hf_instance *sink, const char *profile, struct share *share)
@@ -277,7 +324,7 @@ static int load_share(struct hf_ctx *ctx, struct hf_instance *sink, const char *
         rc = add_backup(ctx, sink, &listing, id, time_ms, share);
     }
     if (rc == HF_OK)
-        find_orphans(sink, &listing, &share->orphans);
+        rc = find_orphans(ctx, sink, &listing, &share->orphans);
     return rc;
 }
 

@@ -2,6 +2,9 @@
  *
  * Names of objects: PROFILE[_ARTIFACT]_YYYYMMDD_HHMMSS.SUFFIX. A profile holds no '_', and no suffix does, so the
  * profile ends at the first one and the time begins at the last but one, whatever the artifact is called.
+ *
+ * An artifact that stands aside is ARTIFACT_PROFILE_YYYYMMDD_HHMMSS.SUFFIX: no pattern PROFILE_* finds it. Such a name could
+ * also be that of an artifact PROFILE in a profile ARTIFACT; which it is, is for the manifests to say.
  */
 #include "catalog/manifest.h"
 #include "catalog/records.h"
@@ -104,6 +107,41 @@ char *hf_key_artifact(const char *id, const char *artifact, const char *suffix, 
     if (!hf_key_valid(key) || find_time(key, &profile, NULL) == NULL || hf_key_record(key))
         return NULL;
     return hf_steal(key);
+}
+
+char *hf_key_aside(const char *id, const char *artifact, const char *suffix, const char *stage_suffixes)
+{
+    size_t length = strcspn(id, "_");
+    hf_auto_free char *key = NULL, *owner = NULL;
+
+    if (strspn(artifact, letters) != strlen(artifact) || !suffix_valid(suffix) || !suffix_valid(stage_suffixes) ||
+        (strncmp(artifact, id, length) == 0 && artifact[length] == '\0'))
+        return NULL;
+    key = hf_strf("%s_%s%s%s", artifact, id, suffix, stage_suffixes);
+    owner = hf_key_aside_id(key);
+    return hf_text_equal(owner, id) && !hf_key_record(key) ? hf_steal(key) : NULL;
+}
+
+char *hf_key_aside_id(const char *key)
+{
+    const char *rest = hf_key_valid(key) ? strchr(key, '_') : NULL;
+    const char *time;
+    size_t profile;
+
+    if (rest == NULL || rest == key)
+        return NULL;
+    rest++;
+    time = find_time(rest, &profile, NULL);
+    if (time == NULL || time != rest + profile + 1)
+        return NULL;
+    return hf_strndup(rest, profile + 1 + TIME_LENGTH);
+}
+
+bool hf_key_of(const char *key, const char *id)
+{
+    hf_auto_free char *plain = hf_key_to_id(key), *aside = hf_key_aside_id(key);
+
+    return hf_text_equal(plain, id) || hf_text_equal(aside, id);
 }
 
 char *hf_key_manifest(const char *id)

@@ -94,10 +94,16 @@ char *hf_key_id(const char *profile, int64_t time_ms);
 /* NULL when it makes no valid key: a character outside [A-Za-z0-9._-], a suffix (".db") that holds '_' or does not begin with
  * '.', more than HF_KEY_MAX bytes, or a name that Holdfast's own records have (.manifest.json, .sha256, …). */
 char *hf_key_artifact(const char *id, const char *artifact, const char *suffix, const char *stage_suffixes);
+/* Of an artifact that stands aside: ARTIFACT_ID.SUFFIX. NULL also when the name is empty, holds '_', or is the profile's. */
+char *hf_key_aside(const char *id, const char *artifact, const char *suffix, const char *stage_suffixes);
 char *hf_key_manifest(const char *id);
 char *hf_key_sha256(const char *id);
-/* The id that an object's key belongs to: of artifacts, .sha256 and .manifest.json. NULL: not a name of ours. Free it. */
+/* The id that an object's key belongs to: of artifacts, .sha256 and .manifest.json. NULL: not a name of ours. Free it. The
+ * key of an artifact that stands aside, taken by itself, may as well be another profile's: see hf_key_aside_id. */
 char *hf_key_to_id(const char *key);
+/* The id that the key belongs to if it is that of an artifact that stands aside; NULL: it cannot be one. Free it. */
+char *hf_key_aside_id(const char *key);
+bool hf_key_of(const char *key, const char *id); /* the key can belong to this backup, one way or the other */
 bool hf_key_valid(const char *key);  /* safe as an object's name: charset, length, no leading '.' or '-'; NULL: false */
 bool hf_id_parse(const char *id, char **ret_profile, int64_t *ret_time_ms); /* ret_* may be NULL */
 

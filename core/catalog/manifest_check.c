@@ -96,22 +96,31 @@ static int check_parts(struct hf_ctx *ctx, const char *what, const struct hf_man
     return HF_OK;
 }
 
+/* The artifact's key without the stages' suffixes, in the form that the key has; NULL: its name and suffix make none. */
+static char *expected_key(const struct hf_manifest *manifest, const struct hf_manifest_artifact *artifact)
+{
+    const char *name = artifact->name ? artifact->name : "", *suffix = artifact->suffix ? artifact->suffix : "";
+    hf_auto_free char *aside = hf_key_aside(manifest->id, name, suffix, "");
+
+    if (aside != NULL && hf_text_starts(artifact->key, aside))
+        return hf_steal(aside);
+    return hf_key_artifact(manifest->id, name, suffix, "");
+}
+
 static int check_artifact(struct hf_ctx *ctx, const char *what, const struct hf_manifest *manifest,
                           const struct hf_manifest_artifact *artifact)
 {
     bool encoded = manifest->stage_count > 0;
-    hf_auto_free char *expected = NULL, *owner = NULL;
+    hf_auto_free char *expected = NULL;
     const char *rest; /* the stages' suffixes */
     size_t length;
 
     if (artifact->key == NULL || !hf_key_valid(artifact->key))
         return hf_fail(ctx, HF_E_CORRUPT, "%s: an artifact without a valid key", what);
-    expected = hf_key_artifact(manifest->id, artifact->name ? artifact->name : "",
-                               artifact->suffix ? artifact->suffix : "", "");
-    owner = hf_key_to_id(artifact->key);
+    expected = expected_key(manifest, artifact);
     length = expected ? strlen(expected) : 0;
     rest = artifact->key + (expected && strncmp(artifact->key, expected, length) == 0 ? length : 0);
-    if (rest == artifact->key || !hf_text_equal(owner, manifest->id) || hf_key_record(artifact->key) ||
+    if (rest == artifact->key || !hf_key_of(artifact->key, manifest->id) || hf_key_record(artifact->key) ||
         (*rest != '\0' && (!encoded || *rest != '.')))
         return hf_fail(ctx, HF_E_CORRUPT,
                        "%s: artifact '%s': its key does not go with its name and suffix and backup '%s'", what,

@@ -139,9 +139,8 @@ static int check_record(struct hf_ctx *ctx, const char *what, const char *id, co
         return hf_fail(ctx, HF_E_CORRUPT, "%s: is for another backup or of another kind", what);
     for (size_t i = 0; i < record->count; i++) {
         const char *key = record->objects[i].key;
-        hf_auto_free char *owner = hf_key_to_id(key);
 
-        if (!hf_text_equal(owner, id) || (hf_key_record(key) && strcmp(key, sha256_key) != 0))
+        if (!hf_key_of(key, id) || (hf_key_record(key) && strcmp(key, sha256_key) != 0))
             return hf_fail(ctx, HF_E_CORRUPT, "%s: names an object that is not of this backup", what);
     }
     return HF_OK;

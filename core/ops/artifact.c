@@ -62,11 +62,30 @@ static int profile_source(struct hf_ctx *ctx, struct hf_profile *profile, struct
     return rc;
 }
 
-/* The source: the plugin that was named, or that of the profile which the file's name begins with. */
-static int find_source(struct hf_ctx *ctx, const struct hf_world *world, const struct hf_artifact_options *options,
-                       const char *base, struct hf_instance **ret_source)
+/* The id of the backup that the file's name says it is of; NULL: it says none. A name X_P_TIME is that of artifact P of a
+ * profile X, or of artifact X, which stands aside, of a profile P: so it depends on which of the profiles there is, or, for
+ * want of any, on which has the source's name, as profiles often do. */
+static char *find_id(const struct hf_world *world, const struct hf_artifact_options *options, const char *base)
 {
-    hf_auto_free char *name = hf_strndup(base, strcspn(base, "_."));
+    hf_auto_free char *plain = hf_key_to_id(base), *aside = hf_key_aside_id(base), *first = NULL, *second = NULL;
+    bool known;
+
+    if (aside == NULL)
+        return hf_steal(plain);
+    first = hf_strndup(base, strcspn(base, "_"));
+    second = hf_strndup(aside, strcspn(aside, "_"));
+    if (plain == NULL || hf_settings_profile(world->settings, first) != NULL)
+        return plain ? hf_steal(plain) : hf_steal(aside);
+    known = hf_settings_profile(world->settings, second) != NULL || hf_text_equal(options->source, second);
+    return known ? hf_steal(aside) : hf_steal(plain);
+}
+
+/* The source: the plugin that was named, or that of the profile which the file's name tells. */
+static int find_source(struct hf_ctx *ctx, const struct hf_world *world, const struct hf_artifact_options *options,
+                       const char *base, const char *id, struct hf_instance **ret_source)
+{
+    const char *named = id ? id : base;
+    hf_auto_free char *name = hf_strndup(named, strcspn(named, "_."));
     /* What a source needs to be told is where its component lies: here, where it is to be put. */
     hf_auto_free char *place = hf_path_join(options->to, name);
     struct hf_profile *profile = options->source ? NULL : hf_settings_profile(world->settings, name);
@@ -79,13 +98,16 @@ static int find_source(struct hf_ctx *ctx, const struct hf_world *world, const s
     return hf_hint(ctx, "name the source plugin, e.g.: --source sqlite");
 }
 
-/* "sqlite_signals_20260201_120000.db.gz" → "signals"; "" when the name has no such piece. */
+/* "sqlite_signals_20260201_120000.db.gz" → "signals"; "" when the name has no such piece. One that stands aside is named in
+ * front. */
 static char *artifact_name(const char *base, const char *id)
 {
     size_t profile = id ? strcspn(id, "_") : 0;
     const char *time = id ? id + profile : "";
     const char *at = id ? strstr(base, time) : NULL;
 
+    if (id != NULL && strncmp(base, id, profile + 1) != 0)
+        return hf_strndup(base, strcspn(base, "_"));
     if (at == NULL || (size_t)(at - base) <= profile + 1)
         return hf_strdup("");
     return hf_strndup(base + profile + 1, (size_t)(at - base) - profile - 1);
@@ -135,7 +157,7 @@ static int restore_file(struct hf_ctx *ctx, const struct hf_world *world, const 
     int rc = fd < 0 ? hf_fail_errno(ctx, errno, "open '%s'", options->file) : HF_OK;
 
     if (rc == HF_OK)
-        rc = find_source(ctx, world, options, base, &source);
+        rc = find_source(ctx, world, options, base, id, &source);
     if (rc == HF_OK)
         rc = recognise(ctx, fd, &stage);
     if (rc == HF_OK)
@@ -157,7 +179,7 @@ void hf_op_restore_artifact(const struct hf_world *world, const struct hf_artifa
                             struct hf_report *report)
 {
     const char *base = hf_path_base(options->file);
-    hf_auto_free char *id = hf_key_to_id(base);
+    hf_auto_free char *id = find_id(world, options, base);
     struct hf_services services;
     struct hf_ctx ctx = {.cancel = world->cancel, .services = &services};
     int64_t started = hf_time_steady_ms();

@@ -14,7 +14,7 @@ struct item {
     struct item *next;
     enum item_kind kind;
     struct hf_buffer *buffer; /* ITEM_DATA  */
-    char *key, *media;        /* ITEM_BEGIN */
+    char *key, *media, *owner; /* ITEM_BEGIN */
 };
 
 struct outlet {
@@ -53,6 +53,7 @@ static void item_free(struct item *item)
     hf_buffer_unref(item->buffer);
     free(item->key);
     free(item->media);
+    free(item->owner);
     free(item);
 }
 
@@ -105,7 +106,8 @@ static void discard_queue(struct outlet *outlet)
 
 static int put_begin(struct outlet *outlet, struct hf_ctx *ctx, const struct item *item)
 {
-    struct hf_put_request request = {.size = sizeof(request), .key = item->key, .media = item->media};
+    struct hf_put_request request = {
+        .size = sizeof(request), .key = item->key, .media = item->media, .owner = item->owner};
     void *put = NULL;
     int rc;
 
@@ -317,7 +319,7 @@ static void queue_item(struct outlet *outlet, struct item *item)
 }
 
 static int queue_for_all(struct hf_fanout *fanout, struct hf_ctx *ctx, enum item_kind kind, struct hf_buffer *buffer,
-                         const char *key, const char *media)
+                         const struct hf_put_request *request)
 {
     int rc;
 
@@ -332,8 +334,11 @@ static int queue_for_all(struct hf_fanout *fanout, struct hf_ctx *ctx, enum item
         item = hf_alloc(sizeof(*item));
         item->kind = kind;
         item->buffer = buffer ? hf_buffer_ref(buffer) : NULL;
-        item->key = hf_strdup(key);
-        item->media = hf_strdup(media);
+        if (request != NULL) {
+            item->key = hf_strdup(request->key);
+            item->media = hf_strdup(request->media);
+            item->owner = hf_strdup(request->owner);
+        }
         queue_item(&fanout->outlets[i], item);
     }
     pthread_cond_broadcast(&fanout->changed);
@@ -341,19 +346,19 @@ static int queue_for_all(struct hf_fanout *fanout, struct hf_ctx *ctx, enum item
     return rc;
 }
 
-int hf_fanout_begin(struct hf_fanout *fanout, struct hf_ctx *ctx, const char *key, const char *media)
+int hf_fanout_begin(struct hf_fanout *fanout, struct hf_ctx *ctx, const struct hf_put_request *request)
 {
-    return queue_for_all(fanout, ctx, ITEM_BEGIN, NULL, key, media);
+    return queue_for_all(fanout, ctx, ITEM_BEGIN, NULL, request);
 }
 
 int hf_fanout_write(struct hf_fanout *fanout, struct hf_ctx *ctx, struct hf_buffer *buffer)
 {
-    return queue_for_all(fanout, ctx, ITEM_DATA, buffer, NULL, NULL);
+    return queue_for_all(fanout, ctx, ITEM_DATA, buffer, NULL);
 }
 
 int hf_fanout_end(struct hf_fanout *fanout, struct hf_ctx *ctx)
 {
-    return queue_for_all(fanout, ctx, ITEM_END, NULL, NULL, NULL);
+    return queue_for_all(fanout, ctx, ITEM_END, NULL, NULL);
 }
 
 int hf_fanout_finish(struct hf_fanout *fanout, struct hf_ctx *ctx)

@@ -24,7 +24,7 @@ void hf_fanout_free(struct hf_fanout *); /* stops, too */
 
 /* In this order for each object: begin, write any number of times, end. They fail when a required sink has failed or the run
  * is stopped; the cause is in the ctx. */
-int hf_fanout_begin(struct hf_fanout *, struct hf_ctx *, const char *key, const char *media);
+int hf_fanout_begin(struct hf_fanout *, struct hf_ctx *, const struct hf_put_request *); /* copies what it needs */
 int hf_fanout_write(struct hf_fanout *, struct hf_ctx *, struct hf_buffer *); /* takes a reference of its own */
 int hf_fanout_end(struct hf_fanout *, struct hf_ctx *);
 /* Waits until every live sink has prepared all it was given. */

@@ -78,6 +78,26 @@ static int lay_frame(struct sequencer *self, int (*make)(void *, struct hf_ctx *
     return rc;
 }
 
+/* Names the artifact, and begins it in the sinks. */
+static int object_begin(struct sequencer *self, const struct hf_part *part, const char *stage_suffix)
+{
+    struct hf_manifest_artifact *artifact = self->artifact;
+    hf_auto_free char *plain = hf_key_artifact(self->manifest->id, artifact->name, artifact->suffix, stage_suffix);
+    bool aside = (part->flags & HF_PART_ASIDE) != 0;
+    struct hf_put_request request = {.size = sizeof(request), .media = artifact->media};
+
+    if (aside)
+        artifact->key = hf_key_aside(self->manifest->id, artifact->name, artifact->suffix, stage_suffix);
+    else
+        artifact->key = hf_strdup(plain);
+    if (plain == NULL || artifact->key == NULL)
+        return hf_fail(self->ctx, HF_E_FAIL, "the source names an artifact '%s' with suffix '%s'%s, which makes no valid "
+                       "object name", artifact->name, artifact->suffix, aside ? ", to stand aside" : "");
+    request.key = artifact->key;
+    request.owner = aside ? plain : NULL;
+    return hf_fanout_begin(self->fanout, self->ctx, &request);
+}
+
 static int artifact_begin(struct sequencer *self, const struct hf_part *part)
 {
     const struct hf_stage *stage = self->line->stage ? &self->line->stage->loaded->stage : NULL;
@@ -87,14 +107,10 @@ static int artifact_begin(struct sequencer *self, const struct hf_part *part)
     artifact->name = hf_strdup(part->artifact ? part->artifact : "");
     artifact->suffix = hf_strdup(part->suffix ? part->suffix : "");
     artifact->media = hf_strdup(part->media ? part->media : "application/octet-stream");
-    artifact->key = hf_key_artifact(self->manifest->id, artifact->name, artifact->suffix, stage ? stage->suffix : "");
     self->artifact = artifact;
-    if (!hf_key_valid(artifact->key))
-        return hf_fail(self->ctx, HF_E_FAIL, "the source names an artifact '%s', which makes no valid object name '%s'",
-                       artifact->name, artifact->key);
     rc = digest_start(self, &self->raw_sha);
     if (rc == HF_OK)
-        rc = hf_fanout_begin(self->fanout, self->ctx, artifact->key, artifact->media);
+        rc = object_begin(self, part, stage ? stage->suffix : "");
     if (rc != HF_OK || stage == NULL)
         return rc;
     rc = digest_start(self, &self->stored_sha);

@@ -23,6 +23,8 @@ struct hf_put_request {
     uint32_t size, reserved;
     const char *key, *media;
     uint64_t size_hint; /* expected bytes; 0: unknown                                                                */
+    const char *owner;  /* not NULL when `key` does not begin as its profile's keys do: one that does, and what a crash
+                         * leaves of this put must be found by sweep() as if it were of that key                       */
 };
 
 struct hf_sink {
@@ -56,7 +58,7 @@ struct hf_sink {
     int (*list)(void *self, struct hf_ctx *, const char *prefix, int (*each)(void *arg, const struct hf_object *),
                 void *arg);
     int (*remove)(void *self, struct hf_ctx *, const char *key); /* a missing one is fine; durable                     */
-    /* Removes what crashed runs left of uncommitted puts whose keys begin with prefix. The core holds the lock of the
+    /* Removes what crashed runs left of uncommitted puts whose keys (their owner, if they have one) begin with prefix. The core holds the lock of the
      * profile that owns the prefix. older_than_ms: for sinks that other machines share, 0: all. */
     int (*sweep)(void *self, struct hf_ctx *, const char *prefix, int64_t older_than_ms);
 

@@ -174,14 +174,15 @@ nothing_visible() {
 
 # Everything in the sink belongs to a backup with a manifest; no scratch files, records or temporary folders are left.
 nothing_left_over() {
-    local sink=${1:-$BACKUPS} file name id found
+    local sink=${1:-$BACKUPS} file name id aside found
     for file in "$sink"/* "$sink"/.[!.]*; do
         [[ -e $file ]] || continue
         name=${file##*/}
         [[ $name =~ ^([a-z0-9-]+_(.*_)?[0-9]{8}_[0-9]{6})\. && $name != *.commit.json && $name != *.removing.json ]] ||
             fail "left over in the sink: $name"
         id=$(sed -E 's/^([a-z0-9-]+)_(.*_)?([0-9]{8}_[0-9]{6}).*/\1_\3/' <<<"$name")
-        [[ -e $sink/$id.manifest.json ]] || fail "left over in the sink, without a manifest: $name"
+        aside=$(sed -E 's/^[^_]+_([a-z0-9-]+_[0-9]{8}_[0-9]{6}).*/\1/' <<<"$name")
+        [[ -e $sink/$id.manifest.json || -e $sink/$aside.manifest.json ]] || fail "left over in the sink, without a manifest: $name"
     done
     found=$(find "$T/tmp" -mindepth 1)
     [[ -z $found ]] || fail "left over in the temporary folder: $found"

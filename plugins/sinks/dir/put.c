@@ -50,10 +50,11 @@ static int check_free_name(const struct put *put, struct hf_ctx *ctx)
     return errno == ENOENT ? HF_OK : dir_fail(put->self, ctx, errno, "look at", put->key);
 }
 
-static int create_file(struct put *put, struct hf_ctx *ctx)
+/* owner: what the temporary name begins with, so that sweep() finds it. */
+static int create_file(struct put *put, struct hf_ctx *ctx, const char *owner)
 {
     char name[sizeof(put->name)];
-    int status = dir_partial_name(ctx, put->key, name);
+    int status = dir_partial_name(ctx, owner, name);
     if (status != HF_OK)
         return status;
     put->fd = openat(put->folder, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -66,6 +67,8 @@ static int create_file(struct put *put, struct hf_ctx *ctx)
 int dir_put_begin(void *opaque, struct hf_ctx *ctx, const struct hf_put_request *request, void **ret_put)
 {
     int status = dir_key_check(ctx, request->key);
+    if (status == HF_OK && HF_HAS(request, owner))
+        status = dir_key_check(ctx, request->owner);
     if (status != HF_OK)
         return status;
     struct put *put = calloc(1, sizeof(*put));
@@ -79,7 +82,7 @@ int dir_put_begin(void *opaque, struct hf_ctx *ctx, const struct hf_put_request 
     if (status == HF_OK)
         status = check_free_name(put, ctx);
     if (status == HF_OK)
-        status = create_file(put, ctx);
+        status = create_file(put, ctx, HF_HAS(request, owner) ? request->owner : request->key);
     if (status != HF_OK) {
         put_free(put);
         return status;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A source that is sound with -DODD_SOUND, and wrong in one way with any other ODD_…, for the tests of plugin vetting.
- * It has a secret, which it is indiscreet about.
+ * It has a secret, which it is indiscreet about, and, when told to, an artifact that stands aside.
  */
 #include <holdfast/plugin.h>
 
 static const struct hf_host *host;
 
 struct session {
+    const struct hf_config *config;
     int parts;
 };
 
@@ -24,7 +25,7 @@ static int odd_begin(void *self, struct hf_ctx *ctx, void **ret_session)
 {
     const char *token = host->get_string(self, "token");
 
-    the_session.parts = 0;
+    the_session = (struct session){.config = self};
     *ret_session = &the_session;
     if (token != NULL) {
         host->log(ctx, HF_LOG_WARNING, "the token is %s", token);
@@ -38,9 +39,10 @@ static int odd_next_part(void *session, struct hf_ctx *ctx, struct hf_part *part
     struct session *s = session;
 
     (void)ctx;
-    if (s->parts++ > 0)
+    if (s->parts > host->get_int(s->config, "aside"))
         return HF_END;
-    part->artifact = "";
+    part->artifact = s->parts == 0 ? "" : "roles";
+    part->flags = s->parts++ == 0 ? 0 : HF_PART_ASIDE;
     part->name = "all";
     part->suffix = ".txt";
     part->media = "text/plain";
@@ -49,10 +51,14 @@ static int odd_next_part(void *session, struct hf_ctx *ctx, struct hf_part *part
 
 static int odd_backup_part(void *session, struct hf_ctx *ctx, const struct hf_part *part, struct hf_writer *writer)
 {
-    (void)session;
-    (void)ctx;
-    (void)part;
-    return host->write(writer, "odd\n", 4);
+    struct session *s = session;
+    int64_t pause_ms = part->flags & HF_PART_ASIDE ? host->get_int(s->config, "pause") : 0;
+    int rc = HF_OK;
+
+    /* So much that some of it is in the sinks by then. */
+    for (int lines = pause_ms > 0 ? 1000000 : 1; lines > 0 && rc == HF_OK; lines--)
+        rc = host->write(writer, "odd\n", 4);
+    return rc == HF_OK && pause_ms > 0 ? host->sleep_ms(ctx, pause_ms) : rc;
 }
 
 static int odd_end(void *session, struct hf_ctx *ctx, int status)
@@ -72,6 +78,8 @@ static const struct hf_source odd_operations = {
 
 static const struct hf_option odd_options[] = {
     {"path", HF_STRING, 0, NULL, NULL, "ignored", 0, 0},
+    {"aside", HF_BOOL, 0, "no", NULL, "a second artifact, which stands aside", 0, 0},
+    {"pause", HF_DURATION, 0, "0", NULL, "how long that takes; not 0: and it is large", 0, 0},
 #ifdef ODD_BAD_OPTION
     {"token", 99, HF_SECRET, NULL, NULL, "a type that nobody knows", 0, 0},
 #else

@@ -55,6 +55,17 @@ struct hf_manifest *sample_manifest(const char *id)
     return manifest;
 }
 
+struct hf_manifest *sample_manifest_aside(const char *id)
+{
+    struct hf_manifest *manifest = sample_manifest(id);
+    struct hf_manifest_artifact *artifact = &manifest->artifacts[0];
+
+    free(artifact->key);
+    artifact->key = hf_key_aside(id, artifact->name, artifact->suffix, ".gz");
+    artifact->bytes = strlen(artifact->key);
+    return manifest;
+}
+
 int sample_publish(struct hf_ctx *ctx, struct memory_sink *sink, const struct hf_manifest *manifest)
 {
     hf_auto_free char *manifest_key = hf_key_manifest(manifest->id), *sha256_key = hf_key_sha256(manifest->id);

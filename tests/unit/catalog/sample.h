@@ -17,6 +17,8 @@
 /* Two artifacts, "events" and "signals", encoded by a stage; the stored bytes of each are its own key's text. */
 struct hf_manifest *sample_manifest(const char *id);
 /* As a backup does it: record, artifacts, checksums, manifest, record gone. Stops at the first failure. */
+/* The same with its first artifact standing aside. */
+struct hf_manifest *sample_manifest_aside(const char *id);
 int sample_publish(struct hf_ctx *, struct memory_sink *, const struct hf_manifest *);
 /* The same, where nothing may fail. */
 void sample_store(struct memory_sink *, const char *id);

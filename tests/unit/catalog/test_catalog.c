@@ -146,6 +146,46 @@ START_TEST(orphans)
 }
 END_TEST
 
+/* It is in no listing of the profile's keys, and looks like another profile's. */
+START_TEST(artifacts_aside)
+{
+    struct hf_manifest *manifest = sample_manifest_aside(SAMPLE_ID);
+    const char *key = manifest->artifacts[0].key;
+    struct hf_catalog *catalog, *other = NULL;
+
+    sample_expect_ok(sample_publish(&ctx, &local, manifest), &ctx);
+    catalog = load(1);
+    ck_assert(catalog->backups[0].copies[0].whole);
+    ck_assert_uint_eq(catalog->orphans.count, 0);
+    hf_catalog_free(catalog);
+
+    sample_expect_ok(hf_catalog_load(&ctx, "events", both, 1, NULL, &other), &ctx);
+    ck_assert_uint_eq(other->count, 0);
+    ck_assert_uint_eq(other->orphans.count, 0);
+    hf_catalog_free(other);
+
+    memory_sink_set(&local, key, "x", 1);
+    expect_problem("artifact 'events_sqlite_20260201_120000.db.gz' has 1 bytes and must have 35");
+    memory_sink_unset(&local, key);
+    expect_problem("artifact 'events_sqlite_20260201_120000.db.gz' is missing");
+
+    /* A sink that does not answer makes no backup damaged. */
+    memory_sink_restart(&local);
+    memory_sink_fault(&local, 3, MEMORY_CRASH_BEFORE); /* list, manifest, and then it */
+    ck_assert_int_eq(hf_catalog_load(&ctx, "sqlite", both, 1, NULL, &catalog), HF_E_IO);
+    hf_error_clear(&ctx.error);
+    memory_sink_restart(&local);
+
+    /* Without its manifest nobody can tell any more whose it is. */
+    memory_sink_set(&local, key, key, strlen(key));
+    memory_sink_unset(&local, SAMPLE_ID ".manifest.json");
+    sample_expect_ok(hf_catalog_load(&ctx, "events", both, 1, NULL, &other), &ctx);
+    ck_assert_uint_eq(other->orphans.count, 1);
+    hf_catalog_free(other);
+    hf_manifest_free(manifest);
+}
+END_TEST
+
 START_TEST(verification_records)
 {
     struct hf_catalog *catalog;
@@ -361,6 +401,7 @@ Suite *suite_catalog(void)
     tcase_add_test(tcase, damage);
     tcase_add_test(tcase, unreadable_manifest);
     tcase_add_test(tcase, orphans);
+    tcase_add_test(tcase, artifacts_aside);
     tcase_add_test(tcase, verification_records);
     tcase_add_test(tcase, verified_only_while_whole);
     tcase_add_test(tcase, several_sinks);

@@ -15,6 +15,21 @@ static struct hf_ctx ctx;
 /* What must never change: another backup, one that lost its manifest, strangers. */
 static char *untouched;
 
+static bool aside; /* the sample has an artifact that stands aside */
+
+static struct hf_manifest *make_sample(void)
+{
+    return aside ? sample_manifest_aside(SAMPLE_ID) : sample_manifest(SAMPLE_ID);
+}
+
+static void store_sample(void)
+{
+    struct hf_manifest *manifest = make_sample();
+
+    sample_expect_ok(sample_publish(&ctx, &sink, manifest), &ctx);
+    hf_manifest_free(manifest);
+}
+
 static void add_neighbours(void)
 {
     sample_store(&sink, "sqlite_20260131_120000");
@@ -23,6 +38,7 @@ static void add_neighbours(void)
     memory_sink_set(&sink, "sqlite_notes.txt", "x", 1);
     memory_sink_set(&sink, "sqlite_other_20260201_120000.db.gz", "foreign, of the same id", 23);
     memory_sink_set(&sink, "ledger_20260201_120000.commit.json", "not ours", 8);
+    memory_sink_set(&sink, "events_sqlite_20260130_120000.db.gz", "aside, of another time", 22);
     memory_sink_set(&sink, "holiday.jpg", "jpeg", 4);
 }
 
@@ -85,7 +101,7 @@ static char *published(unsigned *ret_calls)
     char *dump;
 
     start_over();
-    sample_store(&sink, SAMPLE_ID);
+    store_sample();
     *ret_calls = memory_sink_restart(&sink);
     dump = memory_sink_dump(&sink);
     start_over();
@@ -94,7 +110,7 @@ static char *published(unsigned *ret_calls)
 
 static int publish(void)
 {
-    struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
+    struct hf_manifest *manifest = make_sample();
     int rc = sample_publish(&ctx, &sink, manifest);
 
     hf_manifest_free(manifest);
@@ -103,7 +119,7 @@ static int publish(void)
 
 static int remove_sample(void)
 {
-    struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
+    struct hf_manifest *manifest = make_sample();
     int rc = hf_backup_remove(&ctx, &sink.instance, manifest);
 
     hf_manifest_free(manifest);
@@ -112,7 +128,7 @@ static int remove_sample(void)
 
 START_TEST(publish_and_remove)
 {
-    sample_store(&sink, SAMPLE_ID);
+    store_sample();
     ck_assert(manifest_there());
     ck_assert_ptr_null(memory_sink_at(&sink, SAMPLE_ID ".commit.json"));
     sweep_ok();
@@ -135,7 +151,7 @@ static void crash_everywhere(int (*act)(void), bool published_first, enum memory
 
         start_over();
         if (published_first)
-            sample_store(&sink, SAMPLE_ID);
+            store_sample();
         memory_sink_fault(&sink, n, fault);
         rc = act();
         if (sink.calls < sink.fault_at) { /* all calls have had their turn */
@@ -157,6 +173,14 @@ START_TEST(publishing_crashes)
 {
     crash_everywhere(publish, false, MEMORY_CRASH_BEFORE);
     crash_everywhere(publish, false, MEMORY_CRASH_AFTER);
+}
+END_TEST
+
+START_TEST(with_an_artifact_aside)
+{
+    aside = true;
+    crash_everywhere(publish, false, MEMORY_CRASH_AFTER);
+    crash_everywhere(remove_sample, true, MEMORY_CRASH_AFTER);
 }
 END_TEST
 
@@ -191,7 +215,7 @@ static void crash_in_sweep(int (*act)(void), bool published_first)
 
             start_over();
             if (published_first)
-                sample_store(&sink, SAMPLE_ID);
+                store_sample();
             memory_sink_fault(&sink, n, MEMORY_CRASH_AFTER);
             act();
             hf_error_clear(&ctx.error);
@@ -284,7 +308,7 @@ START_TEST(lost_manifest)
     struct hf_verified verified = {HF_LEVEL_CONTENT, true, SAMPLE_MS, 0};
     hf_auto_free char *before = NULL, *record = hf_record_text(manifest, "commit");
 
-    sample_store(&sink, SAMPLE_ID);
+    store_sample();
     sample_expect_ok(hf_verified_write(&ctx, &sink.instance, SAMPLE_ID, &verified), &ctx);
     memory_sink_unset(&sink, SAMPLE_ID ".manifest.json");
     before = memory_sink_dump(&sink);
@@ -304,6 +328,7 @@ START_TEST(hostile_records)
         "{\"key\": \"sqlite_events_20260131_120000.db.gz\", \"bytes\": 35}",
         "{\"key\": \"sqlite_20260131_120000.manifest.json\", \"bytes\": 0}",
         "{\"key\": \"" SAMPLE_ID ".manifest.json\", \"bytes\": 0}",
+        "{\"key\": \"events_sqlite_20260130_120000.db.gz\", \"bytes\": 22}",
         "{\"key\": \"holiday.jpg\", \"bytes\": 4}",
         "{\"key\": \"../holiday.jpg\", \"bytes\": 4}",
         "{\"key\": \"\", \"bytes\": 4}",
@@ -393,6 +418,7 @@ Suite *suite_commit(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, publish_and_remove);
     tcase_add_test(tcase, publishing_crashes);
+    tcase_add_test(tcase, with_an_artifact_aside);
     tcase_add_test(tcase, publishing_fails);
     tcase_add_test(tcase, removing_crashes);
     tcase_add_test(tcase, removing_fails);

@@ -92,6 +92,53 @@ START_TEST(artifact_keys)
 }
 END_TEST
 
+static void expect_aside(const char *name, const char *suffix, const char *stages, const char *key)
+{
+    hf_auto_free char *got = hf_key_aside(SAMPLE_ID, name, suffix, stages), *id = NULL;
+
+    ck_assert_msg(hf_text_equal(got, key), "'%s' '%s' '%s' gives '%s'", name, suffix, stages, got ? got : "(none)");
+    if (got == NULL)
+        return;
+    id = hf_key_aside_id(got);
+    ck_assert_str_eq(id, SAMPLE_ID);
+    ck_assert(hf_key_of(got, SAMPLE_ID));
+    ck_assert(!hf_text_starts(got, "sqlite_"));
+}
+
+START_TEST(aside_keys)
+{
+    char longest[HF_KEY_MAX];
+    hf_auto_free char *id = NULL;
+
+    expect_aside("globals", ".sql", ".gz", "globals_sqlite_20260201_120000.sql.gz");
+    expect_aside("Not-a.profile", "", "", "Not-a.profile_sqlite_20260201_120000");
+    expect_aside("", ".sql", "", NULL);
+    expect_aside("two_words", ".sql", "", NULL);
+    expect_aside("sqlite", ".sql", "", NULL); /* a pattern would find it */
+    expect_aside("a/b", ".sql", "", NULL);
+    expect_aside(".a", ".sql", "", NULL);
+    expect_aside("a", ".s_l", "", NULL);
+    expect_aside("a", ".manifest.json", "", NULL);
+    memset(longest, 'x', sizeof(longest));
+    longest[sizeof(longest) - 1] = '\0';
+    expect_aside(longest, ".sql", "", NULL);
+
+    /* It could be another profile's. */
+    expect_id("globals_sqlite_20260201_120000.sql.gz", "globals_20260201_120000");
+    ck_assert(hf_key_of("globals_sqlite_20260201_120000.sql.gz", "globals_20260201_120000"));
+    ck_assert(!hf_key_of("globals_sqlite_20260201_120000.sql.gz", "sqlite_20260201_120001"));
+    ck_assert(!hf_key_of("globals_sqlite2_20260201_120000.sql.gz", SAMPLE_ID));
+    id = hf_key_aside_id("sqlite_20260201_120000.db.gz");
+    ck_assert_ptr_null(id);
+    id = hf_key_aside_id("a_b_sqlite_20260201_120000.db.gz");
+    ck_assert_ptr_null(id);
+    id = hf_key_aside_id("a_Sqlite_20260201_120000.db.gz");
+    ck_assert_ptr_null(id);
+    id = hf_key_aside_id("a_sqlite_20260201_120000.d_b");
+    ck_assert_ptr_null(id);
+}
+END_TEST
+
 START_TEST(valid_keys)
 {
     char key[HF_KEY_MAX + 2];
@@ -138,6 +185,7 @@ Suite *suite_keys(void)
     tcase_add_test(tcase, ids);
     tcase_add_test(tcase, keys_to_ids);
     tcase_add_test(tcase, artifact_keys);
+    tcase_add_test(tcase, aside_keys);
     tcase_add_test(tcase, valid_keys);
     tcase_add_test(tcase, records);
     suite_add_tcase(suite, tcase);

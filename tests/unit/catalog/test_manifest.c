@@ -69,6 +69,26 @@ START_TEST(cost_of_parts)
 }
 END_TEST
 
+START_TEST(artifact_aside)
+{
+    struct hf_manifest *manifest = sample_manifest_aside(SAMPLE_ID), *again = NULL;
+    hf_auto_free char *text = NULL, *bad = NULL;
+    struct hf_ctx ctx = {0};
+    size_t size;
+
+    text = hf_manifest_write(manifest, &size);
+    sample_expect_ok(hf_manifest_read(&ctx, SAMPLE_KEY, text, size, &again), &ctx);
+    ck_assert_str_eq(again->artifacts[0].key, "events_sqlite_20260201_120000.db.gz");
+    hf_manifest_free(again);
+    hf_manifest_free(manifest);
+    bad = hf_strdup(text); /* a name of the right form, and yet not this artifact's */
+    memcpy(strstr(bad, "events_sqlite"), "evants", 6);
+    ck_assert_int_eq(hf_manifest_read(&ctx, SAMPLE_KEY, bad, size, &again), HF_E_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(ctx.error.text, "does not go with its name"));
+    hf_error_clear(&ctx.error);
+}
+END_TEST
+
 START_TEST(checksum_file)
 {
     struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
@@ -235,6 +255,7 @@ Suite *suite_manifest(void)
     tcase_set_timeout(tcase, 300);
     tcase_add_test(tcase, written_and_read);
     tcase_add_test(tcase, cost_of_parts);
+    tcase_add_test(tcase, artifact_aside);
     tcase_add_test(tcase, checksum_file);
     tcase_add_test(tcase, as_json);
     tcase_add_test(tcase, odd_text);
