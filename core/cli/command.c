@@ -29,6 +29,7 @@ const struct hf_flag hf_flags[HF_FLAG_ID_COUNT] = {
     [HF_FLAG_JOBS] = {"jobs", 'j', false, false, HF_FLAG_NUMBER, "N", NULL, NULL},
     [HF_FLAG_ARTIFACT] = {"artifact", 0, false, false, HF_FLAG_FILE, "FILE", NULL, NULL},
     [HF_FLAG_SOURCE] = {"source", 0, false, false, HF_FLAG_TEXT, "PLUGIN", NULL, NULL},
+    [HF_FLAG_WITH] = {"with", 0, false, true, HF_FLAG_PAIR, "KEY[=VALUE]", NULL, NULL},
     [HF_FLAG_MAN] = {"man", 0, false, false, HF_FLAG_SWITCH, NULL, NULL, NULL},
     [HF_FLAG_COMPLETION] = {"completion", 0, false, false, HF_FLAG_CHOICE, "WHAT", "bash|profiles|plugins", NULL},
 };
@@ -39,7 +40,7 @@ const struct hf_exit_text hf_exit_texts[] = {
     {2, "usage or configuration error"},
     {3, "partial: an optional sink, a part of a backup, or one of several profiles failed"},
     {4, "refused before anything changed, e.g. a target that is not empty"},
-    {5, "verification found damage"},
+    {5, "verification found damage, or an audit something that is wrong"},
     {6, "not found: no such profile, backup, sink or plugin"},
     {7, "locked by another run"},
     {8, "unreachable: a server, a mount or a bucket does not answer"},
@@ -181,6 +182,23 @@ const struct hf_command hf_commands[HF_COMMAND_COUNT] = {
           {HF_FLAG_SINK, "only in this sink"}},
          {{"holdfast prune --all --dry-run", "what would go, and why"}},
          {3, 4, 6, 7, 8}},
+    [HF_COMMAND_AUDIT] =
+        {"audit",
+         "[PROFILE...]",
+         HF_ARGUMENT_PROFILE,
+         0,
+         ANY_NUMBER,
+         "hold the live component against what its newest backup recorded",
+         "Asks the source to look at the component as it is now, and to compare it with the facts of its newest whole "
+         "backup, or, when there is none, to look at it alone. Changes nothing. What is found is told as verify does; "
+         "something that is wrong is exit code 5. Not every source can do that: one that cannot is refused with exit "
+         "code 4, or, with --all, left out. The PROFILE may be left out when there is only one.",
+         {{HF_FLAG_ALL, "audit every profile whose source can"},
+          {HF_FLAG_WITH, "look at this, too; what there is, and what it costs, is told by 'holdfast plugin info' of "
+                         "the source; may be repeated"}},
+         {{"holdfast audit postgres", "is anything gone since the last backup?"},
+          {"holdfast audit postgres --with amcheck", "and are its indexes sound?"}},
+         {3, 4, 5, 6, 8}},
     [HF_COMMAND_CONFIG_SHOW] = {"config show",
                                 "[PROFILE...]",
                                 HF_ARGUMENT_PROFILE,

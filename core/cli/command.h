@@ -28,6 +28,7 @@ enum hf_flag_id {
     HF_FLAG_JOBS,
     HF_FLAG_ARTIFACT,
     HF_FLAG_SOURCE,
+    HF_FLAG_WITH,
     HF_FLAG_MAN,
     HF_FLAG_COMPLETION,
     HF_FLAG_ID_COUNT
@@ -37,6 +38,7 @@ enum hf_flag_id {
 enum hf_flag_type {
     HF_FLAG_SWITCH, /* takes no value                                        */
     HF_FLAG_TEXT,
+    HF_FLAG_PAIR,   /* KEY or KEY=VALUE, the key of [a-z0-9_-]                */
     HF_FLAG_FOLDER, /* made absolute                                         */
     HF_FLAG_FILE,   /* made absolute                                         */
     HF_FLAG_TIME,   /* hf_time_parse; the number is Unix time in milliseconds */
@@ -83,6 +85,7 @@ enum hf_command_id {
     HF_COMMAND_VERIFY,
     HF_COMMAND_RESTORE,
     HF_COMMAND_PRUNE,
+    HF_COMMAND_AUDIT,
     HF_COMMAND_CONFIG_SHOW,
     HF_COMMAND_CONFIG_VALIDATE,
     HF_COMMAND_PLUGIN_LIST,

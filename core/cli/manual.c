@@ -235,7 +235,7 @@ static void add_reference(struct hf_text *out)
     }
     hf_text_add(out, ".El\n.Pp\n");
     add_text(out, "Of several profiles: 0 when all are done, 3 when some are, the common code when all fail alike, and "
-                  "otherwise 1. Damage that verify finds anywhere is always 5.");
+                  "otherwise 1. Damage that verify finds anywhere, and what audit finds wrong, is always 5.");
     hf_text_add(out, ".Sh EXAMPLES\n.Bl -tag -width Ds\n");
     for (size_t i = 0; i < HF_COMMAND_COUNT; i++) {
         for (size_t j = 0; j < HF_COMMAND_EXAMPLES_MAX && hf_commands[i].examples[j].line; j++) {

@@ -55,6 +55,15 @@ static int check_number(struct hf_ctx *ctx, const struct hf_flag *flag, const ch
     return HF_OK;
 }
 
+static int check_pair(struct hf_ctx *ctx, const struct hf_flag *flag, const char *text)
+{
+    size_t length = strcspn(text, "=");
+    if (length > 0 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-") == length)
+        return HF_OK;
+    hf_fail(ctx, HF_E_CONFIG, "'--%s': '%s' is not KEY or KEY=VALUE", flag->name, text);
+    return hf_hint(ctx, "a key is of lower-case letters, digits, '_' and '-'");
+}
+
 static int make_absolute(struct hf_ctx *ctx, const char *text, char **ret_path)
 {
     if (text[0] == '/') {
@@ -92,6 +101,9 @@ static int take_value(struct hf_ctx *ctx, struct hf_arguments *arguments, int id
         break;
     case HF_FLAG_CHOICE:
         result = check_choice(ctx, flag, text, &value->number);
+        break;
+    case HF_FLAG_PAIR:
+        result = check_pair(ctx, flag, text);
         break;
     case HF_FLAG_NUMBER:
         result = check_number(ctx, flag, text, &value->number);

@@ -20,6 +20,7 @@ void hf_render_show(struct hf_text *, const json_t *report, const struct hf_rend
 void hf_render_verify(struct hf_text *, const json_t *report, const struct hf_render *);
 void hf_render_restore(struct hf_text *, const json_t *report, const struct hf_render *);
 void hf_render_prune(struct hf_text *, const json_t *report, const struct hf_render *);
+void hf_render_audit(struct hf_text *, const json_t *report, const struct hf_render *);
 void hf_render_config_show(struct hf_text *, const json_t *report, const struct hf_render *);
 void hf_render_config_validate(struct hf_text *, const json_t *report, const struct hf_render *);
 void hf_render_plugin_list(struct hf_text *, const json_t *report, const struct hf_render *);

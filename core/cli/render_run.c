@@ -320,3 +320,20 @@ void hf_render_prune(struct hf_text *out, const json_t *report, const struct hf_
         hf_text_add(out, "  has no backups to prune\n");
     }
 }
+
+void hf_render_audit(struct hf_text *out, const json_t *report, const struct hf_render *how)
+{
+    const char *id = hf_member_text(report, "id");
+    char time[24];
+    hf_safe_add(out, hf_member_text(report, "profile"));
+    if (!hf_member_true(report, "audited")) {
+        hf_text_add(out, "  not audited\n");
+    } else {
+        hf_text_addf(out, "  %s, audited in %s",
+                     hf_member_size(report, "exit") == 0 ? "nothing wrong" : "SOMETHING IS WRONG",
+                     hf_duration_rough(hf_member_ms(report, "seconds"), time));
+        hf_safe_addf(out, "%s%s", *id ? " against " : "", id);
+        hf_text_add(out, "\n");
+    }
+    hf_render_findings(out, json_object_get(report, "findings"), how);
+}

@@ -147,6 +147,22 @@ static int level(const struct hf_cli *cli)
     return hf_arguments_have(&cli->arguments, HF_FLAG_LEVEL) ? (int)cli->arguments.flags[HF_FLAG_LEVEL].number : -1;
 }
 
+static void audit(struct hf_cli *cli, struct hf_profile *profile, struct hf_report *report)
+{
+    const struct hf_strings *texts = &cli->arguments.flags[HF_FLAG_WITH].texts;
+    hf_auto_free struct hf_pair *request = hf_alloc_array(texts->count + 1, sizeof(*request));
+    hf_auto_strings struct hf_strings keys = {0};
+    for (size_t i = 0; i < texts->count; i++) {
+        const char *equals = strchr(texts->items[i], '=');
+        hf_strings_take(&keys, hf_strndup(texts->items[i], strcspn(texts->items[i], "=")));
+        request[i] = (struct hf_pair){keys.items[i], equals ? equals + 1 : NULL};
+    }
+    struct hf_audit_options options = {.request = request,
+                                       .request_count = texts->count,
+                                       .all = hf_arguments_have(&cli->arguments, HF_FLAG_ALL)};
+    hf_op_audit(&cli->world, profile, &options, report);
+}
+
 static void operate(struct hf_cli *cli, const struct hf_target *target, struct hf_report *report)
 {
     const struct hf_arguments *arguments = &cli->arguments;
@@ -193,6 +209,9 @@ static void operate(struct hf_cli *cli, const struct hf_target *target, struct h
         if (dry_run && report->json)
             hf_json_set(report->json, "dry_run", json_true());
         break;
+    case HF_COMMAND_AUDIT:
+        audit(cli, profile, report);
+        break;
     case HF_COMMAND_CONFIG_SHOW:
         hf_op_config_show(&cli->world, profile, report);
         break;
@@ -212,6 +231,7 @@ static const struct {
     [HF_COMMAND_VERIFY] = {hf_render_verify, false},
     [HF_COMMAND_RESTORE] = {hf_render_restore, false},
     [HF_COMMAND_PRUNE] = {hf_render_prune, false},
+    [HF_COMMAND_AUDIT] = {hf_render_audit, false},
     [HF_COMMAND_CONFIG_SHOW] = {hf_render_config_show, true},
 };
 
@@ -248,7 +268,7 @@ static void run_each(struct hf_cli *cli, const struct hf_targets *targets)
         exits[done++] = report.exit;
         hf_cli_finish(cli, &report, renderers[command].render, renderers[command].data);
     }
-    cli->exit = hf_exit_combine(exits, done, command == HF_COMMAND_VERIFY);
+    cli->exit = hf_exit_combine(exits, done, command == HF_COMMAND_VERIFY || command == HF_COMMAND_AUDIT);
     if (command == HF_COMMAND_LIST && !cli->json) {
         hf_auto_text struct hf_text text = {0};
         hf_render_list(&text, cli->results, &cli->render);
@@ -389,6 +409,7 @@ int hf_command_run(struct hf_cli *cli)
         return run_on_profiles(cli, true);
     case HF_COMMAND_BACKUP:
     case HF_COMMAND_PRUNE:
+    case HF_COMMAND_AUDIT:
         return run_on_profiles(cli, false);
     case HF_COMMAND_SHOW:
         return run_on_backups(cli);

@@ -87,6 +87,15 @@ struct hf_verify_options {
  *  "hint"?}]} */
 void hf_op_verify(const struct hf_world *, struct hf_profile *, const struct hf_verify_options *, struct hf_report *);
 
+struct hf_audit_options {
+    const struct hf_pair *request; /* --with: the source gives them meaning */
+    size_t request_count;
+    bool all; /* every profile: one whose source has no audit is left out, not refused */
+};
+/* {"profile","exit","id" (the backup compared with; null: none),"audited":bool,"seconds","findings":[…]}. Exit code 5 when
+ * there is a finding of severity error. */
+void hf_op_audit(const struct hf_world *, struct hf_profile *, const struct hf_audit_options *, struct hf_report *);
+
 struct hf_restore_options {
     const char *name; /* which backup; NULL: latest */
     int64_t at_ms;

@@ -86,7 +86,9 @@ struct hf_source {
     int (*verify_part)(void *session, struct hf_ctx *, const struct hf_part *, struct hf_reader *);
     int (*verify_end)(void *session, struct hf_ctx *, int status);
 
-    /* The live component against what is recorded; read-only. Optional. */
+    /* The live component against what is recorded (get_fact, get_context: of the newest whole backup; nothing when there is
+     * none); read-only. Reports findings: one of severity HF_ERROR says that something is wrong. request: what the user asked
+     * for by --with KEY[=VALUE], value NULL when there was none; a key that the source does not know is HF_E_CONFIG. Optional. */
     int (*audit)(void *self, struct hf_ctx *, const struct hf_pair *request, size_t count);
 };
 

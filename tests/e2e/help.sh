@@ -4,10 +4,10 @@
 . "$(dirname "$0")/lib.sh"
 
 expect 0 help
-for command in check backup list show verify restore prune config plugin help; do
+for command in check backup list show verify restore prune audit config plugin help; do
     says "$command"
 done
-for command in check backup list show verify restore prune 'config show' 'config validate' 'plugin list' 'plugin info' help; do
+for command in check backup list show verify restore prune audit 'config show' 'config validate' 'plugin list' 'plugin info' help; do
     # shellcheck disable=SC2086
     expect 0 $command --help
     says "holdfast $command"

@@ -20,6 +20,8 @@ members 0 'profile exit checks' verify --all
 members 0 'profile exit id outcome selected' restore sqlite --to "$T/x" --dry-run
 members 0 'profile exit id sink outcome parts bytes seconds findings' restore sqlite --to "$T/x"
 members 0 'profile exit items skipped' prune sqlite
+members 0 'profile exit id audited seconds findings' audit --all
+members 4 'profile exit error' audit sqlite
 members 0 'files diagnostics' config validate
 members 0 'profile path sections' config show
 members 0 'plugins' plugin list

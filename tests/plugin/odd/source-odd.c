@@ -5,6 +5,8 @@
  */
 #include <holdfast/plugin.h>
 
+#include <string.h>
+
 static const struct hf_host *host;
 
 struct session {
@@ -27,6 +29,8 @@ static int odd_begin(void *self, struct hf_ctx *ctx, void **ret_session)
 
     the_session = (struct session){.config = self};
     *ret_session = &the_session;
+    if (host->context(ctx, "made", "\"oddly\"") != HF_OK)
+        return HF_E_FAIL;
     if (token != NULL) {
         host->log(ctx, HF_LOG_WARNING, "the token is %s", token);
         return host->finding(ctx, HF_INFO, "token", token, "its token is %s", token);
@@ -68,12 +72,37 @@ static int odd_end(void *session, struct hf_ctx *ctx, int status)
     return status;
 }
 
+/* Finds what it is told to. */
+static int odd_audit(void *self, struct hf_ctx *ctx, const struct hf_pair *request, size_t count)
+{
+    const char *made = host->get_context(ctx, "made");
+
+    (void)self;
+    host->finding(ctx, HF_INFO, "made", "it", "was made %s", made ? made : "never");
+    for (size_t i = 0; i < count; i++) {
+        const char *value = request[i].value ? request[i].value : "it";
+
+        if (strcmp(request[i].key, "error") == 0)
+            host->finding(ctx, HF_ERROR, "gone", value, "is gone");
+        else if (strcmp(request[i].key, "warning") == 0)
+            host->finding(ctx, HF_WARNING, "fewer", value, "has become fewer");
+        else if (strcmp(request[i].key, "unreachable") == 0)
+            return host->fail(ctx, HF_E_UNREACHABLE, "nobody answers");
+        else if (strcmp(request[i].key, "missing") == 0)
+            return host->fail(ctx, HF_E_NOTFOUND, "there is no such database");
+        else
+            return host->fail(ctx, HF_E_CONFIG, "an audit cannot look at '%s'", request[i].key);
+    }
+    return HF_OK;
+}
+
 static const struct hf_source odd_operations = {
     .size = sizeof(struct hf_source),
     .begin = odd_begin,
     .next_part = odd_next_part,
     .backup_part = odd_backup_part,
     .end = odd_end,
+    .audit = odd_audit,
 };
 
 static const struct hf_option odd_options[] = {

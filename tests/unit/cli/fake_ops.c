@@ -120,6 +120,18 @@ void hf_op_prune(const struct hf_world *world, struct hf_profile *profile, const
     give(report, profile, fake_prune_report);
 }
 
+void hf_op_audit(const struct hf_world *world, struct hf_profile *profile, const struct hf_audit_options *options,
+                 struct hf_report *report)
+{
+    (void)world;
+    hf_text_addf(&fake_calls, "audit %s all=%d", profile->name, options->all);
+    for (size_t i = 0; i < options->request_count; i++)
+        hf_text_addf(&fake_calls, " %s=%s", options->request[i].key,
+                     options->request[i].value ? options->request[i].value : "(null)");
+    hf_text_add(&fake_calls, "\n");
+    give(report, profile, fake_audit_report);
+}
+
 size_t hf_op_validate(const struct hf_world *world, struct hf_report *report)
 {
     size_t errors = world->settings->diagnostics.errors;

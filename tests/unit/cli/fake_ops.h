@@ -9,6 +9,6 @@
 extern struct hf_text fake_calls;
 
 extern const char fake_backup_report[], fake_list_report[], fake_show_report[], fake_verify_report[],
-    fake_prune_report[], fake_plugin_report[];
+    fake_prune_report[], fake_audit_report[], fake_plugin_report[];
 
 #endif

@@ -56,6 +56,11 @@ const char fake_prune_report[] =
     " \"skipped\": [{\"sink\": \"local\", \"id\": \"ledger_20260103_060000\", \"problem\": \"manifest cannot be "
     "read\"}]}";
 
+const char fake_audit_report[] =
+    "{\"id\": \"ledger_20260201_120000\", \"audited\": true, \"seconds\": 1.2,"
+    " \"findings\": [{\"severity\": \"warning\", \"code\": \"rows-fewer\", \"subject\": \"public.orders\","
+    "  \"text\": \"10 rows, and 20 before\"}]}";
+
 const char fake_plugin_report[] =
     "{\"plugins\": [{\"kind\": \"source\", \"name\": \"ledger\", \"version\": \"1\", \"summary\": \"an append-only "
     "ledger\","

@@ -124,12 +124,22 @@ START_TEST(verify_and_prune_align)
 }
 END_TEST
 
+START_TEST(audit_is_told)
+{
+    hf_auto_text struct hf_text good = rendered(hf_render_audit, fake_audit_report);
+    ck_assert_str_eq(good.data, "ledger  nothing wrong, audited in 1.2 s against ledger_20260201_120000\n"
+                                "  warning: public.orders: 10 rows, and 20 before\n");
+    hf_auto_text struct hf_text bad = rendered(hf_render_audit, "{\"exit\": 5, \"audited\": true, \"id\": null}");
+    ck_assert_str_eq(bad.data, "ledger  SOMETHING IS WRONG, audited in 0 ms\n");
+}
+END_TEST
+
 START_TEST(empty_reports_do_no_harm)
 {
     static void (*const all[])(struct hf_text *, const json_t *, const struct hf_render *) = {
         hf_render_check,       hf_render_backup,     hf_render_show,        hf_render_verify,
         hf_render_restore,     hf_render_prune,      hf_render_config_show, hf_render_config_validate,
-        hf_render_plugin_list, hf_render_plugin_info};
+        hf_render_plugin_list, hf_render_plugin_info, hf_render_audit};
     for (size_t i = 0; i < HF_COUNT(all); i++) {
         hf_auto_text struct hf_text out = rendered(all[i], "{}");
         hf_auto_text struct hf_text wrong =
@@ -180,6 +190,7 @@ int main(void)
     tcase_add_test(tests, dry_run_and_unchanged_are_told);
     tcase_add_test(tests, list_is_a_table);
     tcase_add_test(tests, verify_and_prune_align);
+    tcase_add_test(tests, audit_is_told);
     tcase_add_test(tests, empty_reports_do_no_harm);
     tcase_add_test(tests, progress_line_says_what_is_known);
     tcase_add_test(tests, rate_is_of_the_last_samples);

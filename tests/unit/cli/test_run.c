@@ -152,6 +152,8 @@ static const struct {
      "restore ledger latest to=/x only=2 replace=1 dry=1 jobs=3\n"},
     {"restore --artifact /a.gz --to /x --source files", "artifact /a.gz source=files to=/x\n"},
     {"prune -n --sink local", "prune ledger dry=1 sink=local\n"},
+    {"audit", "audit ledger all=0\n"},
+    {"audit --all --with amcheck --with depth=full --with x=", "audit ledger all=1 amcheck=(null) depth=full x=\n"},
     {"plugin info ledger", "plugin info ledger\n"},
     {"config show", "config show ledger\n"},
 };
@@ -178,6 +180,9 @@ static const struct {
     {"verify --all ledger_2026", 2, "exclude each other"},
     {"verify --all --at 2026-02-01", 2, "exclude each other"},
     {"verify --level none", 2, "verifies nothing"},
+    {"audit --with =x", 2, "is not KEY or KEY=VALUE"},
+    {"audit --with A", 2, "is not KEY or KEY=VALUE"},
+    {"audit --all ledger", 2, "exclude each other"},
     {"backup --all ledger", 2, "exclude each other"},
     {"backup ledgre", 6, "did you mean 'ledger'"},
     {"show other_2026", 6, "no profile 'other'"},
