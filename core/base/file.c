@@ -208,3 +208,12 @@ const char *hf_path_base(const char *path)
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
 }
+
+int hf_path_absolute(struct hf_ctx *ctx, const char *path, char **ret_path)
+{
+    hf_auto_free char *folder = path[0] == '/' ? hf_strdup("/") : getcwd(NULL, 0);
+    if (!folder)
+        return hf_fail_errno(ctx, errno, "find the current folder");
+    *ret_path = hf_path_join(folder, path);
+    return HF_OK;
+}

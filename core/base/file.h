@@ -19,6 +19,8 @@ int hf_file_remove_tree(struct hf_ctx *, const char *path);
 int hf_file_lock(struct hf_ctx *, const char *path, int *ret_fd);
 /* "/a/b" + "c" = "/a/b/c"; an absolute `name` wins. Free it. */
 char *hf_path_join(const char *folder, const char *name);
+/* `path` seen from the current folder, unless it is absolute; free it. */
+int hf_path_absolute(struct hf_ctx *, const char *path, char **ret_path);
 const char *hf_path_base(const char *path); /* what follows the last '/' */
 
 #endif

@@ -23,7 +23,7 @@ const struct hf_flag hf_flags[HF_FLAG_ID_COUNT] = {
     [HF_FLAG_LEVEL] = {"level", 0, false, false, HF_FLAG_CHOICE, "LEVEL", "none|quick|digest|content", NULL},
     [HF_FLAG_SINK] = {"sink", 0, false, false, HF_FLAG_TEXT, "NAME", NULL, NULL},
     [HF_FLAG_AT] = {"at", 0, false, false, HF_FLAG_TIME, "TIME", NULL, NULL},
-    [HF_FLAG_TO] = {"to", 0, false, false, HF_FLAG_FOLDER, "DIR", NULL, NULL},
+    [HF_FLAG_TO] = {"to", 0, false, false, HF_FLAG_PLACE, "PLACE", NULL, NULL},
     [HF_FLAG_ONLY] = {"only", 0, false, true, HF_FLAG_TEXT, "NAME", NULL, NULL},
     [HF_FLAG_REPLACE] = {"replace", 0, false, false, HF_FLAG_SWITCH, NULL, NULL, NULL},
     [HF_FLAG_JOBS] = {"jobs", 'j', false, false, HF_FLAG_NUMBER, "N", NULL, NULL},
@@ -151,7 +151,7 @@ const struct hf_command hf_commands[HF_COMMAND_COUNT] = {
          "complete and checked. A restore that fails leaves the target as it was.\n\n"
          "With --artifact, a single artifact file is restored without its manifest, in case that is lost.",
          {{HF_FLAG_AT, "the newest backup of the profile that is not later than TIME"},
-          {HF_FLAG_TO, "restore into this folder instead of the original place"},
+          {HF_FLAG_TO, "restore to this folder (or, of a source that has databases, under this name) instead of the original place"},
           {HF_FLAG_ONLY, "restore only this part (a database, a ledger's day, a file or folder); may be repeated"},
           {HF_FLAG_REPLACE, "replace what is in the target"},
           {HF_FLAG_SINK, "read from this sink; otherwise from the best copy"},

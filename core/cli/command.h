@@ -41,6 +41,7 @@ enum hf_flag_type {
     HF_FLAG_PAIR,   /* KEY or KEY=VALUE, the key of [a-z0-9_-]                */
     HF_FLAG_FOLDER, /* made absolute                                         */
     HF_FLAG_FILE,   /* made absolute                                         */
+    HF_FLAG_PLACE,  /* a folder, or what else the source takes for a place    */
     HF_FLAG_TIME,   /* hf_time_parse; the number is Unix time in milliseconds */
     HF_FLAG_CHOICE, /* one of `choices`; the number is its place             */
     HF_FLAG_NUMBER  /* 1 to 256                                              */

@@ -52,7 +52,7 @@ static void add_value_cases(struct hf_text *out)
         hf_text_addf(out, "    --%s", flag->name);
         if (flag->letter)
             hf_text_addf(out, " | -%c", flag->letter);
-        if (flag->type == HF_FLAG_FOLDER) {
+        if (flag->type == HF_FLAG_FOLDER || flag->type == HF_FLAG_PLACE) {
             hf_text_add(out,
                         ") compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- \"$current\"); return ;;\n");
         } else if (flag->type == HF_FLAG_FILE) {

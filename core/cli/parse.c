@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { NUMBER_MAX = 256 };
 
@@ -64,19 +63,6 @@ static int check_pair(struct hf_ctx *ctx, const struct hf_flag *flag, const char
     return hf_hint(ctx, "a key is of lower-case letters, digits, '_' and '-'");
 }
 
-static int make_absolute(struct hf_ctx *ctx, const char *text, char **ret_path)
-{
-    if (text[0] == '/') {
-        *ret_path = hf_strdup(text);
-        return HF_OK;
-    }
-    hf_auto_free char *folder = getcwd(NULL, 0);
-    if (!folder)
-        return hf_fail_errno(ctx, errno, "find the current folder");
-    *ret_path = hf_path_join(folder, text);
-    return HF_OK;
-}
-
 static int take_value(struct hf_ctx *ctx, struct hf_arguments *arguments, int id, const char *text)
 {
     const struct hf_flag *flag = &hf_flags[id];
@@ -90,7 +76,7 @@ static int take_value(struct hf_ctx *ctx, struct hf_arguments *arguments, int id
     switch (flag->type) {
     case HF_FLAG_FOLDER:
     case HF_FLAG_FILE:
-        result = make_absolute(ctx, text, &taken);
+        result = hf_path_absolute(ctx, text, &taken);
         break;
     case HF_FLAG_TIME:
         if (!hf_time_parse(text, &value->number)) {

@@ -367,7 +367,7 @@ static int run_restore_artifact(struct hf_cli *cli)
         return hf_hint(&cli->ctx, "leave one of them out");
     }
     if (!hf_arguments_have(arguments, HF_FLAG_TO)) {
-        hf_fail(&cli->ctx, HF_E_CONFIG, "'--artifact' needs '--to DIR'");
+        hf_fail(&cli->ctx, HF_E_CONFIG, "'--artifact' needs '--to PLACE'");
         return hf_hint(&cli->ctx, "without its manifest, nobody knows where the file's contents came from");
     }
     if (hf_cli_settings_if_any(cli) < 0)

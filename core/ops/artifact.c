@@ -86,12 +86,16 @@ static int find_source(struct hf_ctx *ctx, const struct hf_world *world, const s
 {
     const char *named = id ? id : base;
     hf_auto_free char *name = hf_strndup(named, strcspn(named, "_."));
-    /* What a source needs to be told is where its component lies: here, where it is to be put. */
-    hf_auto_free char *place = hf_path_join(options->to, name);
     struct hf_profile *profile = options->source ? NULL : hf_settings_profile(world->settings, name);
 
-    if (options->source != NULL)
-        return hf_instance_default(ctx, HF_SOURCE, options->source, place, ret_source);
+    if (options->source != NULL) {
+        /* What a source needs to be told is where its component lies: here, where it is to be put. */
+        hf_auto_free char *to = NULL, *place = NULL;
+        int rc = hf_path_absolute(ctx, options->to, &to);
+
+        place = rc == HF_OK ? hf_path_join(to, name) : NULL;
+        return rc == HF_OK ? hf_instance_default(ctx, HF_SOURCE, options->source, place, ret_source) : rc;
+    }
     if (profile != NULL)
         return profile_source(ctx, profile, ret_source);
     hf_fail(ctx, HF_E_CONFIG, "no profile '%s' says which source made '%s'", name, base);
@@ -140,11 +144,11 @@ static int restore_whole(struct hf_ctx *ctx, struct hf_instance *source, struct 
 }
 
 static int restore_file(struct hf_ctx *ctx, const struct hf_world *world, const struct hf_artifact_options *options,
-                        const char *base, const char *id)
+                        const char *base, const char *id, char **ret_to)
 {
     hf_auto_free char *name = artifact_name(base, id);
     struct hf_restore_request request = {
-        .size = sizeof(request), .replace = options->replace, .id = id ? id : "unknown", .to = options->to};
+        .size = sizeof(request), .replace = options->replace, .id = id ? id : "unknown"};
     struct hf_part part = {.size = sizeof(part),
                            .phase = 1,
                            .artifact = name,
@@ -158,6 +162,9 @@ static int restore_file(struct hf_ctx *ctx, const struct hf_world *world, const 
 
     if (rc == HF_OK)
         rc = find_source(ctx, world, options, base, id, &source);
+    if (rc == HF_OK)
+        rc = hf_place_for(ctx, source, options->to, ret_to);
+    request.to = *ret_to;
     if (rc == HF_OK)
         rc = recognise(ctx, fd, &stage);
     if (rc == HF_OK)
@@ -179,7 +186,7 @@ void hf_op_restore_artifact(const struct hf_world *world, const struct hf_artifa
                             struct hf_report *report)
 {
     const char *base = hf_path_base(options->file);
-    hf_auto_free char *id = find_id(world, options, base);
+    hf_auto_free char *id = find_id(world, options, base), *to = NULL;
     struct hf_services services;
     struct hf_ctx ctx = {.cancel = world->cancel, .services = &services};
     int64_t started = hf_time_steady_ms();
@@ -188,14 +195,14 @@ void hf_op_restore_artifact(const struct hf_world *world, const struct hf_artifa
     hf_report_init(report, NULL);
     hf_services_init(&services, world->settings->temp_dir);
     hf_watch_begin(world, &services, "restoring %s", base);
-    rc = restore_file(&ctx, world, options, base, id);
+    rc = restore_file(&ctx, world, options, base, id, &to);
     hf_watch_end(world);
     exit = rc != HF_OK ? hf_exit_of_code(ctx.error.code ? ctx.error.code : rc)
                        : services.severity_counts[HF_ERROR] > 0 ? HF_EXIT_PARTIAL : HF_EXIT_OK;
     if (rc != HF_OK && ctx.error.code == 0)
         hf_fail(&ctx, rc, "interrupted; the target is as it was");
     hf_json_set_text(report->json, "id", id ? id : "unknown");
-    hf_json_set_text(report->json, "to", options->to);
+    hf_json_set_text(report->json, "to", to ? to : options->to);
     hf_json_set_text(report->json, "outcome", rc == HF_OK ? "restored" : "failed");
     hf_json_set_int(report->json, "parts", rc == HF_OK);
     hf_json_set_int(report->json, "bytes", (int64_t)atomic_load(&services.done_bytes));

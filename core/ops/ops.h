@@ -100,7 +100,7 @@ struct hf_restore_options {
     const char *name; /* which backup; NULL: latest */
     int64_t at_ms;
     const char *sink; /* NULL: the best */
-    const char *to;   /* absolute, NULL: the original place */
+    const char *to;   /* as it was typed; NULL: the original place */
     const char *const *only;
     size_t only_count;
     bool replace, dry_run;
@@ -113,7 +113,7 @@ void hf_op_restore(const struct hf_world *, struct hf_profile *, const struct hf
 struct hf_artifact_options {
     const char *file;   /* the artifact                                                              */
     const char *source; /* source plugin; NULL: that of the profile which the file's name begins with */
-    const char *to;     /* required                                                                  */
+    const char *to;     /* required; as it was typed                                                 */
     bool replace;
 };
 /* From an artifact alone: its manifest is lost. Report as for restore; "id" from the file's name or "unknown". */

@@ -19,6 +19,7 @@ struct restore {
     struct hf_task *tasks; /* selected */
     size_t task_count;
     uint64_t bytes;
+    char *to; /* as the source takes it */
 };
 
 static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
@@ -141,7 +142,6 @@ static int restore_backup(struct restore *self, struct hf_ctx *ctx, json_t *json
     struct hf_restore_request request = {.size = sizeof(request),
                                          .replace = options->replace,
                                          .id = self->manifest->id,
-                                         .to = options->to,
                                          .only = options->only,
                                          .only_count = options->only_count};
     int rc = hf_source_matches(self->run, ctx, self->manifest);
@@ -150,8 +150,11 @@ static int restore_backup(struct restore *self, struct hf_ctx *ctx, json_t *json
         rc = hf_fail(ctx, HF_E_UNSUPPORTED, "source '%s' cannot restore", self->manifest->source_plugin);
     if (rc == HF_OK)
         rc = hf_run_stage_of(self->run, ctx, self->manifest, &self->stage);
+    if (rc == HF_OK)
+        rc = hf_place_for(ctx, self->run->source, options->to, &self->to);
     if (rc != HF_OK)
         return rc;
+    request.to = self->to;
     self->run->services.recorded_facts = self->manifest->facts;
     self->run->services.recorded_context = self->manifest->context;
     hf_instance_enter(self->run->source, ctx);
@@ -204,7 +207,7 @@ static void report(struct hf_report *result, const struct restore *self, const s
     json_t *json = result->json;
 
     if (self->options->to != NULL)
-        hf_json_set_text(json, "to", self->options->to);
+        hf_json_set_text(json, "to", self->to ? self->to : self->options->to);
     hf_json_set_text(json, "outcome", outcome);
     hf_json_set_int(json, "parts", (int64_t)self->task_count);
     hf_json_set_int(json, "bytes", (int64_t)self->bytes);
@@ -252,5 +255,6 @@ void hf_op_restore(const struct hf_world *world, struct hf_profile *profile, con
     hf_manifest_free(self.manifest);
     hf_instance_free(self.stage);
     free(self.tasks);
+    free(self.to);
     hf_run_close(&run);
 }

@@ -231,6 +231,14 @@ int hf_run_stage_of(const struct hf_run *run, struct hf_ctx *ctx, const struct h
     return rc == HF_OK ? hf_check_gate(ctx, run->source, *ret_stage) : rc;
 }
 
+int hf_place_for(struct hf_ctx *ctx, const struct hf_instance *source, const char *to, char **ret_place)
+{
+    if (to != NULL && !(source->loaded->plugin.caps & HF_CAP_TO_IS_NAME))
+        return hf_path_absolute(ctx, to, ret_place);
+    *ret_place = hf_strdup(to);
+    return HF_OK;
+}
+
 void hf_watch_begin(const struct hf_world *world, struct hf_services *services, const char *format, ...)
 {
     hf_auto_free char *what = NULL;

@@ -39,6 +39,8 @@ int hf_run_sink(struct hf_run *, struct hf_ctx *, const char *name, struct hf_in
 int hf_run_catalog(struct hf_run *, struct hf_ctx *, struct hf_catalog **ret_catalog, size_t *ret_away);
 /* The stage that the manifest names, opened with its defaults; *ret_stage NULL when it names none. Free it. */
 int hf_run_stage_of(const struct hf_run *, struct hf_ctx *, const struct hf_manifest *, struct hf_instance **ret_stage);
+/* --to as the source takes it: a name as it was typed, or an absolute path; NULL stays NULL. Free it. */
+int hf_place_for(struct hf_ctx *, const struct hf_instance *source, const char *to, char **ret_place);
 /* Whether a source can work together with a stage or a sink: HF_E_UNSUPPORTED when it would wait for itself. */
 int hf_check_gate(struct hf_ctx *, const struct hf_instance *source, const struct hf_instance *other);
 /* Whether somebody reads this profile's backups now; else the exclusive lock is held until *ret_fd is closed. */

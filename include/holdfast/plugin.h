@@ -27,7 +27,10 @@ enum hf_threads {
     HF_PARALLEL = 2      /* calls may overlap wherever the kind's header allows */
 };
 
-/* Capability bits in here that the core does not know refuse the load. None is defined yet. */
+/* Capabilities. A source with this one takes --to for a name (of a database, say) and gets it as it was typed; otherwise it is
+ * a path, and made absolute. */
+#define HF_CAP_TO_IS_NAME 1ull
+/* Bits in here that the core does not know refuse the load. None is defined yet. */
 #define HF_CAP_MUST_UNDERSTAND (0xffffull << 48)
 
 struct hf_plugin {

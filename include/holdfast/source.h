@@ -52,7 +52,8 @@ struct hf_restore_request {
     uint32_t size;
     uint32_t replace;        /* 1: the target may exist; build beside it, then swap, and keep or lose the old as documented */
     const char *id;          /* the backup's id, e.g. for the name of what is kept; never NULL                             */
-    const char *to;          /* --to: where instead of the original place; NULL: the original place                        */
+    const char *to;          /* --to: where instead of the original place, an absolute path, or a name with HF_CAP_TO_IS_NAME;
+                              * NULL: the original place                                                               */
     const char *const *only; /* --only: names to restore; the source gives them meaning                                    */
     size_t only_count;
 };

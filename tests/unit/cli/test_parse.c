@@ -76,8 +76,9 @@ START_TEST(folders_become_absolute)
 {
     hf_auto_free char *here = getcwd(NULL, 0);
     hf_auto_free char *expected = hf_strf("%s/out", here);
-    ck_assert_int_eq(parse("restore x --to out"), HF_OK);
-    ck_assert_str_eq(hf_arguments_text(&arguments, HF_FLAG_TO), expected);
+    ck_assert_int_eq(parse("restore --artifact out --to name"), HF_OK);
+    ck_assert_str_eq(hf_arguments_text(&arguments, HF_FLAG_ARTIFACT), expected);
+    ck_assert_str_eq(hf_arguments_text(&arguments, HF_FLAG_TO), "name"); /* the source decides what that is */
 }
 END_TEST
 

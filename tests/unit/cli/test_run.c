@@ -173,7 +173,7 @@ static const struct {
 } refusals[] = {
     {"restore", 2, "which backup"},
     {"restore ledger_2026 --at 2026-02-01", 2, "nothing to choose"},
-    {"restore --artifact /a", 2, "needs '--to DIR'"},
+    {"restore --artifact /a", 2, "needs '--to PLACE'"},
     {"restore --artifact /a --to /b ledger", 2, "exclude each other"},
     {"restore --artifact /a --to /b --only c", 2, "exclude each other"},
     {"restore ledger --source x", 2, "goes with '--artifact'"},
