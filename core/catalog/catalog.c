@@ -120,13 +120,20 @@ static struct listed *find_suffixed(const struct listing *listing, const char *i
     return find_object(listing, key);
 }
 
-int hf_catalog_manifest(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, struct hf_manifest **ret_manifest)
+static int read_manifest(struct hf_ctx *ctx, struct hf_instance *sink, const char *id,
+                         int (*read)(struct hf_ctx *, const char *, const char *, size_t, struct hf_manifest **),
+                         struct hf_manifest **ret_manifest)
 {
     hf_auto_free char *key = hf_key_manifest(id), *data = NULL;
     size_t size;
     int rc = hf_object_read(ctx, sink, key, HF_MANIFEST_MAX_BYTES, &data, &size);
 
-    return rc < 0 ? rc : hf_manifest_read(ctx, key, data, size, ret_manifest);
+    return rc < 0 ? rc : read(ctx, key, data, size, ret_manifest);
+}
+
+int hf_catalog_manifest(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, struct hf_manifest **ret_manifest)
+{
+    return read_manifest(ctx, sink, id, hf_manifest_read, ret_manifest);
 }
 
 /* Is the object there, and how large is it? One that stands aside is in no listing of the profile's. */
@@ -225,7 +232,7 @@ static int read_backup(struct hf_ctx *ctx, struct hf_instance *sink, struct list
 {
     struct hf_ctx aside = hf_ctx_aside(ctx);
     struct hf_manifest *manifest = NULL;
-    int rc = hf_catalog_manifest(&aside, sink, backup->id, &manifest);
+    int rc = read_manifest(&aside, sink, backup->id, hf_manifest_read_brief, &manifest);
 
     if (rc == HF_OK) {
         rc = describe(ctx, listing, manifest, backup);

@@ -161,9 +161,11 @@ static int read_schema(struct hf_ctx *ctx, const char *what, const char *data, s
     return hf_scan_end(&scan);
 }
 
-static int read_all(struct hf_ctx *ctx, const char *what, const char *data, size_t size, struct hf_manifest *manifest)
+/* `trees`: how options, facts and context are read. */
+static int read_all(struct hf_ctx *ctx, const char *what, const char *data, size_t size, enum hf_scan_kind trees,
+                    struct hf_manifest *manifest)
 {
-    static const struct hf_scan_member members[] = {
+    const struct hf_scan_member members[] = {
         {"holdfast", HF_SCAN_TEXT, offsetof(struct hf_manifest, tool_version), VERSION_MAX, NULL},
         {"id", HF_SCAN_TEXT, offsetof(struct hf_manifest, id), HF_KEY_MAX, NULL},
         {"profile", HF_SCAN_TEXT, offsetof(struct hf_manifest, profile), HF_NAME_MAX, NULL},
@@ -173,10 +175,10 @@ static int read_all(struct hf_ctx *ctx, const char *what, const char *data, size
         {"source", HF_SCAN_CALL, 0, 0, read_source},
         {"stages", HF_SCAN_CALL, 0, 0, read_stages},
         {"sinks", HF_SCAN_ARRAY, offsetof(struct hf_manifest, sinks), 0, NULL},
-        {"options", HF_SCAN_OBJECT, offsetof(struct hf_manifest, options), 0, NULL},
+        {"options", trees, offsetof(struct hf_manifest, options), 0, NULL},
         {"artifacts", HF_SCAN_CALL, 0, 0, read_artifacts},
-        {"facts", HF_SCAN_OBJECT, offsetof(struct hf_manifest, facts), 0, NULL},
-        {"context", HF_SCAN_OBJECT, offsetof(struct hf_manifest, context), 0, NULL},
+        {"facts", trees, offsetof(struct hf_manifest, facts), 0, NULL},
+        {"context", trees, offsetof(struct hf_manifest, context), 0, NULL},
         {"findings", HF_SCAN_CALL, 0, 0, read_findings},
     };
     struct hf_scan scan;
@@ -185,8 +187,8 @@ static int read_all(struct hf_ctx *ctx, const char *what, const char *data, size
     return hf_scan_object(&scan, members, HF_COUNT(members), manifest);
 }
 
-int hf_manifest_read(struct hf_ctx *ctx, const char *key, const char *data, size_t size,
-                     struct hf_manifest **ret_manifest)
+static int read_manifest(struct hf_ctx *ctx, const char *key, const char *data, size_t size, enum hf_scan_kind trees,
+                         struct hf_manifest **ret_manifest)
 {
     hf_auto_free char *what = hf_strf("manifest '%s'", key), *named = NULL;
     struct hf_manifest *manifest;
@@ -198,7 +200,7 @@ int hf_manifest_read(struct hf_ctx *ctx, const char *key, const char *data, size
     if (rc != HF_OK)
         return rc;
     manifest = hf_manifest_new();
-    rc = read_all(ctx, what, data, size, manifest);
+    rc = read_all(ctx, what, data, size, trees, manifest);
     if (rc == HF_OK)
         rc = hf_manifest_check(ctx, what, manifest);
     if (rc == HF_OK) {
@@ -211,4 +213,16 @@ int hf_manifest_read(struct hf_ctx *ctx, const char *key, const char *data, size
     else
         hf_manifest_free(manifest);
     return rc;
+}
+
+int hf_manifest_read(struct hf_ctx *ctx, const char *key, const char *data, size_t size,
+                     struct hf_manifest **ret_manifest)
+{
+    return read_manifest(ctx, key, data, size, HF_SCAN_OBJECT, ret_manifest);
+}
+
+int hf_manifest_read_brief(struct hf_ctx *ctx, const char *key, const char *data, size_t size,
+                           struct hf_manifest **ret_manifest)
+{
+    return read_manifest(ctx, key, data, size, HF_SCAN_PASS, ret_manifest);
 }

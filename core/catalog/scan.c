@@ -91,6 +91,27 @@ static int enter(struct hf_scan *scan)
     return HF_OK;
 }
 
+/* Bytes from `p` that stand for themselves and are ASCII: most of any text, so by eights. `end`: nothing lies behind
+ * it. */
+static const char *skip_plain(const char *p, const char *end)
+{
+    static const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+
+    for (; end - p >= 8; p += 8) {
+        uint64_t word, quote, escape;
+
+        memcpy(&word, p, 8);
+        quote = word ^ ones * '"';
+        escape = word ^ ones * '\\';
+        /* A byte with its top bit set, one below 0x20, or one that the exclusive or made 0. */
+        if ((word | (word - ones * 0x20) | (quote - ones) | (escape - ones)) & tops)
+            break;
+    }
+    while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
+        p++;
+    return p;
+}
+
 /* Finds the text's closing quote, which *ret_end points at; scan->at is then the first byte behind the opening one. */
 static int text_span(struct hf_scan *scan, const char **ret_end)
 {
@@ -99,7 +120,7 @@ static int text_span(struct hf_scan *scan, const char **ret_end)
     if (peek(scan) != '"' || scan->at == scan->end)
         return hf_scan_fail(scan, "text expected");
     p = ++scan->at;
-    while (p < scan->end && *p != '"') {
+    while ((p = skip_plain(p, scan->end)) < scan->end && *p != '"') {
         size_t length = hf_utf8_length(p, (size_t)(scan->end - p));
 
         if (length == 0 || (unsigned char)*p < 0x20) {
@@ -346,6 +367,8 @@ static int scan_member(struct hf_scan *scan, const struct hf_scan_member *member
         return scan_tree(scan, '{', place);
     case HF_SCAN_ARRAY:
         return scan_tree(scan, '[', place);
+    case HF_SCAN_PASS:
+        return peek(scan) == '{' ? skip_value(scan) : hf_scan_fail(scan, "an object expected");
     case HF_SCAN_CALL:
         return member->call(scan, place);
     }

@@ -31,6 +31,7 @@ enum hf_scan_kind {
     HF_SCAN_TIME,     /* int64_t: "2026-02-01T12:00:00Z" or with milliseconds               */
     HF_SCAN_OBJECT,   /* json_t *: an object of any members; one that is there is released  */
     HF_SCAN_ARRAY,    /* json_t *: an array, likewise                                       */
+    HF_SCAN_PASS,     /* an object of any members, passed over                              */
     HF_SCAN_CALL      /* call(scan, the place) reads it                                     */
 };
 

@@ -247,6 +247,43 @@ START_TEST(many_parts)
 }
 END_TEST
 
+/* A database with 10 000 tables: 0.3 s here. */
+START_TEST(many_facts)
+{
+    struct hf_manifest *manifest = sample_manifest(SAMPLE_ID), *again = NULL;
+    json_t *tables = json_object();
+    hf_auto_free char *text = NULL;
+    struct hf_ctx ctx = {0};
+    clock_t start;
+    size_t size;
+
+    for (int i = 0; i < 10000; i++) {
+        hf_auto_free char *name = hf_strf("public.a_table_with_a_long_name_%06d", i);
+
+        hf_json_set(manifest->facts, name, json_pack("{s:i,s:s}", "rows", i, "checksum", "0123456789abcdef"));
+        hf_json_set(tables, name, json_pack("{s:[s,s,s]}", "columns", "id", "name", "payload"));
+    }
+    hf_json_set(manifest->context, "tables", tables);
+    start = clock();
+    text = hf_manifest_write(manifest, &size);
+    sample_expect_ok(hf_manifest_read(&ctx, SAMPLE_KEY, text, size, &again), &ctx);
+    ck_assert(json_equal(again->facts, manifest->facts));
+    ck_assert(json_equal(again->context, manifest->context));
+    hf_manifest_free(again);
+    sample_expect_ok(hf_manifest_read_brief(&ctx, SAMPLE_KEY, text, size, &again), &ctx);
+    ck_assert_uint_eq(json_object_size(again->facts) + json_object_size(again->context), 0);
+    ck_assert_uint_eq(again->artifact_count, 2);
+    ck_assert_uint_eq(again->artifacts[1].part_count, 2);
+    ck_assert_uint_eq(again->finding_count, 1);
+    ck_assert_int_lt((clock() - start) / CLOCKS_PER_SEC, 20);
+    hf_manifest_free(manifest);
+    hf_manifest_free(again);
+    text[size / 2] = '\x01'; /* in what is passed over: damage all the same */
+    ck_assert_int_eq(hf_manifest_read_brief(&ctx, SAMPLE_KEY, text, size, &again), HF_E_CORRUPT);
+    hf_error_clear(&ctx.error);
+}
+END_TEST
+
 Suite *suite_manifest(void)
 {
     Suite *suite = suite_create("manifest");
@@ -264,6 +301,7 @@ Suite *suite_manifest(void)
     tcase_add_test(tcase, newer_members_are_ignored);
     tcase_add_test(tcase, newer_schema_is_refused);
     tcase_add_test(tcase, many_parts);
+    tcase_add_test(tcase, many_facts);
     suite_add_tcase(suite, tcase);
     return suite;
 }

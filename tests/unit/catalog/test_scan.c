@@ -66,6 +66,32 @@ static void expect_text(const char *json, const char *text)
     free(target.text);
 }
 
+/* Text is passed over by eights: every byte that is special must be seen at every place. */
+START_TEST(special_bytes_anywhere)
+{
+    static const struct hf_scan_member long_member = {"k", HF_SCAN_TEXT, offsetof(struct target, text), 64, NULL};
+
+    for (int byte = 0; byte < 256; byte++)
+        for (size_t at = 0; at < 19; at++) {
+            bool plain = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+            struct target target = {0};
+            char json[32] = "{\"k\":\"abcdefghijklmnopqrs\"}", expected[20] = "abcdefghijklmnopqrs";
+
+            json[6 + at] = expected[at] = (char)byte;
+            if (plain) {
+                ck_assert_msg(scan_size(json, 27, &long_member, &target) == HF_OK, "byte %d at %zu", byte, at);
+                ck_assert_str_eq(target.text, expected);
+            } else {
+                bool escape = byte == '\\' && at < 18 && strchr("bfnrt", json[7 + at]) != NULL;
+
+                ck_assert_msg((scan_size(json, 27, &long_member, &target) == HF_OK) == escape, "byte %d at %zu", byte,
+                              at);
+            }
+            free(target.text);
+        }
+}
+END_TEST
+
 START_TEST(texts)
 {
     expect_text("{\"k\":\"\"}", "");
@@ -239,6 +265,7 @@ Suite *suite_scan(void)
     Suite *suite = suite_create("scan");
     TCase *tcase = tcase_create("scan");
 
+    tcase_add_test(tcase, special_bytes_anywhere);
     tcase_add_test(tcase, texts);
     tcase_add_test(tcase, shapes);
     tcase_add_test(tcase, truncation);
