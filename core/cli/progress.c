@@ -46,28 +46,63 @@ static void cut(struct hf_text *text, size_t columns)
     }
 }
 
+/* While a source still lists its parts, it may know better than their sum what they will come to. */
+static uint64_t expected_bytes(const struct hf_progress_figures *figures)
+{
+    return !figures->listed && figures->plugin_total > figures->total ? figures->plugin_total : figures->total;
+}
+
+static double percent(uint64_t done, uint64_t total)
+{
+    return done < total ? (double)done * 100.0 / (double)total : 100.0;
+}
+
+static void add_amount(struct hf_text *out, const struct hf_progress_figures *figures)
+{
+    uint64_t total = expected_bytes(figures);
+    char done_text[16], total_text[16];
+    if (figures->done == 0 && figures->plugin_total > 0) {
+        hf_text_addf(out, "  preparing, %.0f %%", percent(figures->plugin_done, figures->plugin_total));
+        return;
+    }
+    if (total > 0)
+        hf_text_addf(out, "  %s of %s  %.0f %%", hf_text_bytes(figures->done, done_text),
+                     hf_text_bytes(total, total_text),
+                     percent(figures->done + figures->done_extra, total + figures->total_extra));
+    else if (figures->done > 0)
+        hf_text_addf(out, "  %s", hf_text_bytes(figures->done, done_text));
+    if (figures->total_parts > 1 && figures->listed)
+        hf_text_addf(out, "  %llu of %llu parts", (unsigned long long)figures->done_parts,
+                     (unsigned long long)figures->total_parts);
+    else if (figures->done_parts > 1)
+        hf_text_addf(out, "  %llu parts", (unsigned long long)figures->done_parts);
+    if (figures->listed && figures->total_parts > 0 && figures->done_parts == figures->total_parts &&
+        figures->plugin_done < figures->plugin_total)
+        hf_text_addf(out, "  finishing, %.0f %%", percent(figures->plugin_done, figures->plugin_total));
+}
+
+/* Bytes come evenly, so their last seconds tell. What costs more than its bytes is counted when it is done, in leaps:
+ * there only the whole of the time so far tells. -1: cannot be told. */
+static double seconds_left(const struct hf_progress_figures *figures)
+{
+    uint64_t done = figures->done + figures->done_extra, total = expected_bytes(figures) + figures->total_extra;
+    if (figures->done == 0 || total <= done)
+        return -1;
+    if (figures->total_extra > 0)
+        return (double)(total - done) * (double)figures->elapsed_ms / 1000.0 / (double)done;
+    return figures->per_second > 0 ? (double)(total - done) / (double)figures->per_second : -1;
+}
+
 void hf_progress_line(struct hf_text *out, const char *what, const struct hf_progress_figures *figures, size_t columns)
 {
-    char done[16], total[16], rate[16], left[24];
+    char rate[16], left[24];
+    double seconds = seconds_left(figures);
     hf_safe_add(out, what);
-    if (figures->done == 0 && figures->plugin_total > 0) {
-        uint64_t part = figures->plugin_done < figures->plugin_total ? figures->plugin_done : figures->plugin_total;
-        hf_text_addf(out, "  preparing, %.0f %%", (double)part * 100.0 / (double)figures->plugin_total);
-    } else if (figures->total > 0) {
-        uint64_t part = figures->done < figures->total ? figures->done : figures->total;
-        hf_text_addf(out, "  %s of %s  %.0f %%", hf_text_bytes(figures->done, done),
-                     hf_text_bytes(figures->total, total), (double)part * 100.0 / (double)figures->total);
-    } else if (figures->done > 0) {
-        hf_text_addf(out, "  %s", hf_text_bytes(figures->done, done));
-    }
-    if (figures->done > 0 && figures->per_second > 0) {
+    add_amount(out, figures);
+    if (figures->done > 0 && figures->per_second > 0)
         hf_text_addf(out, "  %s/s", hf_text_bytes(figures->per_second, rate));
-        if (figures->total > figures->done) {
-            double seconds = (double)(figures->total - figures->done) / (double)figures->per_second;
-            if (seconds < 1e9)
-                hf_text_addf(out, "  %s left", hf_duration_rough((int64_t)(seconds * 1000.0), left));
-        }
-    }
+    if (seconds >= 0 && seconds < 1e9)
+        hf_text_addf(out, "  %s left", hf_duration_rough((int64_t)(seconds * 1000.0), left));
     cut(out, columns);
 }
 
@@ -93,10 +128,17 @@ static void draw(struct hf_progress *progress)
     struct hf_progress_figures figures = {
         .done = atomic_load(&services->done_bytes),
         .total = atomic_load(&services->total_bytes),
+        .done_extra = atomic_load(&services->done_extra),
+        .total_extra = atomic_load(&services->total_extra),
+        .done_parts = atomic_load(&services->done_parts),
+        .total_parts = atomic_load(&services->total_parts),
+        .listed = atomic_load(&services->listed),
         .plugin_done = atomic_load(&services->plugin_done),
         .plugin_total = atomic_load(&services->plugin_total),
     };
-    hf_rate_add(&progress->rate, hf_time_steady_ms(), figures.done);
+    int64_t now_ms = hf_time_steady_ms();
+    figures.elapsed_ms = now_ms - progress->began_ms;
+    hf_rate_add(&progress->rate, now_ms, figures.done);
     figures.per_second = hf_rate_per_second(&progress->rate);
     bool redraw = progress->mode == HF_PROGRESS_REDRAW;
     hf_text_add(&line, redraw ? "\r\033[K" : "");
@@ -139,6 +181,7 @@ static void begin(struct hf_watch *watch, const char *what, struct hf_services *
     progress->what = hf_strdup(what);
     progress->services = services;
     progress->rate.count = 0;
+    progress->began_ms = hf_time_steady_ms();
     progress->stop = false;
     pthread_mutex_unlock(&progress->lock);
     progress->running = pthread_create(&progress->thread, NULL, redraw_loop, progress) == 0;

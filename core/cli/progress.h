@@ -37,6 +37,7 @@ struct hf_progress {
     struct hf_services *services; /* of the operation being watched */
     char *what;
     struct hf_rate rate;
+    int64_t began_ms;
 };
 
 /* hf_world's `watch` is &progress->watch. A mode NONE watches nothing. */
@@ -45,9 +46,13 @@ void hf_progress_clear(struct hf_progress *);
 
 /* The line, without an end, at most `columns` wide. */
 struct hf_progress_figures {
-    uint64_t done, total;               /* bytes; total 0: not known       */
-    uint64_t plugin_done, plugin_total; /* what the plugin counts by itself */
-    uint64_t per_second;                /* 0: not known                     */
+    uint64_t done, total;               /* bytes; total 0: not known                      */
+    uint64_t done_extra, total_extra;   /* what parts cost beyond their bytes             */
+    uint64_t done_parts, total_parts;   /* total_parts 0: there are none, or not yet any  */
+    bool listed;                        /* the totals are final                           */
+    uint64_t plugin_done, plugin_total; /* what the plugin counts by itself               */
+    uint64_t per_second;                /* 0: not known                                   */
+    int64_t elapsed_ms;
 };
 void hf_progress_line(struct hf_text *, const char *what, const struct hf_progress_figures *, size_t columns);
 

@@ -211,7 +211,12 @@ static void show_values(struct hf_text *out, const char *title, const json_t *va
         bool cut = text && strlen(text) > FACT_BYTES_SHOWN && !how->verbose;
         hf_auto_free char *brief = cut ? hf_strndup(text, FACT_BYTES_SHOWN) : hf_strdup(text ? text : "?");
         hf_text_add(out, "    ");
-        hf_safe_addf(out, "%s = %s", key, brief);
+        hf_safe_addf(out, "%s = ", key);
+        if (cut && json_is_object(value)) /* a beginning says little about thousands */
+            hf_text_addf(out, "(%zu members) ", json_object_size(value));
+        if (cut && json_is_array(value))
+            hf_text_addf(out, "(%zu items) ", json_array_size(value));
+        hf_safe_add(out, brief);
         hf_text_add(out, cut ? " ...\n" : "\n");
         free(text);
     }

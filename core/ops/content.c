@@ -133,6 +133,7 @@ static int check_part(struct hf_content *content, struct hf_ctx *ctx, const stru
         rc = HF_OK;
     }
     hf_part_reader_close(reader);
+    atomic_fetch_add(&content->services->done_parts, 1);
     return rc;
 }
 
@@ -160,8 +161,10 @@ static size_t list_tasks(struct hf_content *content, struct hf_task **ret_tasks)
         for (size_t p = 0; content->decode && p < artifact->part_count; p++) {
             (*ret_tasks)[count++] = (struct hf_task){.artifact = artifact, .part = &artifact->parts[p]};
             atomic_fetch_add(&content->services->total_bytes, artifact->parts[p].raw_size);
+            atomic_fetch_add(&content->services->total_parts, 1);
         }
     }
+    atomic_store(&content->services->listed, true);
     return count;
 }
 

@@ -22,6 +22,12 @@ struct restore {
     char *to; /* as the source takes it */
 };
 
+/* What the part costs beyond the bytes that are counted as they are read. */
+static uint64_t extra_cost(const struct hf_manifest_part *part)
+{
+    return part->cost > part->raw_size ? part->cost - part->raw_size : 0;
+}
+
 static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
 {
     struct restore *self = arg;
@@ -38,6 +44,10 @@ static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
     if (rc >= 0)
         rc = hf_part_reader_finish(reader);
     hf_part_reader_close(reader);
+    if (rc >= 0) {
+        atomic_fetch_add(&self->run->services.done_parts, 1);
+        atomic_fetch_add(&self->run->services.done_extra, extra_cost(task->part));
+    }
     return rc;
 }
 
@@ -57,6 +67,8 @@ static int select_part(struct restore *self, struct hf_ctx *ctx, const struct hf
         self->tasks[self->task_count++] = (struct hf_task){.artifact = artifact, .part = manifest_part};
         self->bytes += manifest_part->raw_size;
         atomic_fetch_add(&self->run->services.total_bytes, manifest_part->raw_size);
+        atomic_fetch_add(&self->run->services.total_parts, 1);
+        atomic_fetch_add(&self->run->services.total_extra, extra_cost(manifest_part));
     }
     return wanted < 0 ? wanted : HF_OK;
 }
@@ -95,12 +107,9 @@ static int run_parts(struct restore *self, struct hf_ctx *ctx)
         .work = work,
         .arg = self,
     };
-    int rc;
 
-    hf_watch_begin(self->run->world, &self->run->services, "restoring %s", self->manifest->id);
-    rc = hf_crew_run(&crew, ctx);
-    hf_watch_end(self->run->world);
-    return rc;
+    atomic_store(&self->run->services.listed, true);
+    return hf_crew_run(&crew, ctx);
 }
 
 static int end_session(struct restore *self, struct hf_ctx *ctx, int status)
@@ -135,10 +144,31 @@ static json_t *selected_json(const struct restore *self)
     return array;
 }
 
+/* From the source's look at the target to its last word. */
+static int restore_session(struct restore *self, struct hf_ctx *ctx, const struct hf_restore_request *request, json_t *json)
+{
+    struct hf_instance *source = self->run->source;
+    int rc;
+
+    hf_instance_enter(source, ctx);
+    rc = source->loaded->source.restore_begin(source->self, ctx, request, &self->session);
+    rc = hf_instance_leave(source, ctx, rc);
+    if (rc < 0)
+        return rc;
+    rc = select_parts(self, ctx);
+    if (self->options->dry_run && rc == HF_OK) {
+        hf_json_set(json, "selected", selected_json(self));
+        (void)end_session(self, ctx, HF_E_CANCELLED);
+        return HF_OK;
+    }
+    if (rc == HF_OK)
+        rc = run_parts(self, ctx);
+    return end_session(self, ctx, rc);
+}
+
 static int restore_backup(struct restore *self, struct hf_ctx *ctx, json_t *json)
 {
     const struct hf_restore_options *options = self->options;
-    const struct hf_source *ops = &self->run->source->loaded->source;
     struct hf_restore_request request = {.size = sizeof(request),
                                          .replace = options->replace,
                                          .id = self->manifest->id,
@@ -146,7 +176,7 @@ static int restore_backup(struct restore *self, struct hf_ctx *ctx, json_t *json
                                          .only_count = options->only_count};
     int rc = hf_source_matches(self->run, ctx, self->manifest);
 
-    if (rc == HF_OK && ops->restore_begin == NULL)
+    if (rc == HF_OK && self->run->source->loaded->source.restore_begin == NULL)
         rc = hf_fail(ctx, HF_E_UNSUPPORTED, "source '%s' cannot restore", self->manifest->source_plugin);
     if (rc == HF_OK)
         rc = hf_run_stage_of(self->run, ctx, self->manifest, &self->stage);
@@ -157,20 +187,10 @@ static int restore_backup(struct restore *self, struct hf_ctx *ctx, json_t *json
     request.to = self->to;
     self->run->services.recorded_facts = self->manifest->facts;
     self->run->services.recorded_context = self->manifest->context;
-    hf_instance_enter(self->run->source, ctx);
-    rc = ops->restore_begin(self->run->source->self, ctx, &request, &self->session);
-    rc = hf_instance_leave(self->run->source, ctx, rc);
-    if (rc < 0)
-        return rc;
-    rc = select_parts(self, ctx);
-    if (options->dry_run && rc == HF_OK) {
-        hf_json_set(json, "selected", selected_json(self));
-        (void)end_session(self, ctx, HF_E_CANCELLED);
-        return HF_OK;
-    }
-    if (rc == HF_OK)
-        rc = run_parts(self, ctx);
-    return end_session(self, ctx, rc);
+    hf_watch_begin(self->run->world, &self->run->services, "restoring %s", self->manifest->id);
+    rc = restore_session(self, ctx, &request, json);
+    hf_watch_end(self->run->world);
+    return rc;
 }
 
 static int choose(struct restore *self, struct hf_ctx *ctx, struct hf_catalog *catalog, json_t *json)

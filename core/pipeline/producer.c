@@ -178,6 +178,7 @@ static int produce(struct hf_line *line, struct hf_ctx *ctx, struct hf_slot *slo
         slot->raw_bytes = writer.raw_bytes;
         slot->xxh128 = XXH3_128bits_digest(writer.xxh);
         slot->complete = true;
+        atomic_fetch_add(&line->services->done_parts, 1);
         pthread_cond_broadcast(&line->changed);
         pthread_mutex_unlock(&line->lock);
     }
@@ -235,12 +236,15 @@ static int next_slot(struct hf_line *line, struct hf_ctx *ctx, struct hf_slot **
     } else {
         /* After a failure nothing is said to be listed: the sequencer must not take this for the end. */
         line->listed = rc > 0;
+        atomic_store(&line->services->listed, rc > 0);
         free(slot);
     }
     pthread_cond_broadcast(&line->changed);
     pthread_mutex_unlock(&line->lock);
-    if (rc == HF_OK)
+    if (rc == HF_OK) {
         atomic_fetch_add(&line->services->total_bytes, (*ret_slot)->part.estimate);
+        atomic_fetch_add(&line->services->total_parts, 1);
+    }
     return rc > 0 ? HF_END : rc;
 }
 

@@ -33,6 +33,9 @@ struct hf_services {
     char *tempdir;                              /* NULL until asked for                              */
     int tempdir_lock;
     atomic_uint_fast64_t done_bytes, total_bytes; /* the pipeline's count, for progress               */
+    atomic_uint_fast64_t done_parts, total_parts; /* likewise                                         */
+    atomic_uint_fast64_t done_extra, total_extra; /* what parts cost beyond their bytes               */
+    atomic_bool listed;                           /* the totals are final                             */
     atomic_uint_fast64_t plugin_done, plugin_total; /* what progress() says                           */
 };
 

@@ -82,7 +82,8 @@ struct hf_host {
      * severity HF_ERROR makes a backup partial (exit 3) and a verification fail (exit 5). */
     int (*finding)(struct hf_ctx *, int severity, const char *code, const char *subject, const char *format, ...)
         HF_PRINTF(5, 6);
-    /* Work that the core cannot count by itself (bytes copied before the first part is written, say). total 0: unknown. */
+    /* Work that the core cannot count by itself: bytes copied before the first part is written, say, or what restore_end does.
+     * total 0: unknown. In a backup whose parts are not all listed yet, `total` is also what they are expected to have in all. */
     void (*progress)(struct hf_ctx *, uint64_t done, uint64_t total);
 
     /* A directory of this run's own, mode 0700, made at the first call and removed after the run, by the next run if this

@@ -137,8 +137,8 @@ END_TEST
 START_TEST(empty_reports_do_no_harm)
 {
     static void (*const all[])(struct hf_text *, const json_t *, const struct hf_render *) = {
-        hf_render_check,       hf_render_backup,     hf_render_show,        hf_render_verify,
-        hf_render_restore,     hf_render_prune,      hf_render_config_show, hf_render_config_validate,
+        hf_render_check,       hf_render_backup,      hf_render_show,        hf_render_verify,
+        hf_render_restore,     hf_render_prune,       hf_render_config_show, hf_render_config_validate,
         hf_render_plugin_list, hf_render_plugin_info, hf_render_audit};
     for (size_t i = 0; i < HF_COUNT(all); i++) {
         hf_auto_text struct hf_text out = rendered(all[i], "{}");
@@ -162,6 +162,30 @@ START_TEST(progress_line_says_what_is_known)
     ck_assert_ptr_null(strchr(unknown.data, '%'));
     hf_progress_line(&preparing, "x", &(struct hf_progress_figures){.plugin_done = 1, .plugin_total = 4}, 100);
     ck_assert_str_eq(preparing.data, "x  preparing, 25 %");
+    /* Parts, once they are all known; costs that are no bytes count in the share and in the time. */
+    figures = (struct hf_progress_figures){.done = 512 << 20,
+                                           .total = 1 << 30,
+                                           .done_extra = 256 << 20,
+                                           .total_extra = 1 << 30,
+                                           .done_parts = 7,
+                                           .total_parts = 40,
+                                           .listed = true,
+                                           .per_second = 256 << 20,
+                                           .elapsed_ms = 6000};
+    hf_text_clear(&full);
+    hf_progress_line(&full, "x", &figures, 100);
+    ck_assert_str_eq(full.data, "x  512.0 MiB of 1.0 GiB  38 %  7 of 40 parts  256.0 MiB/s  10 s left");
+    /* Not all are listed: what the source expects is more. */
+    figures = (struct hf_progress_figures){
+        .done = 256 << 20, .total = 512 << 20, .plugin_total = 1 << 30, .done_parts = 7, .total_parts = 9};
+    hf_text_clear(&full);
+    hf_progress_line(&full, "x", &figures, 100);
+    ck_assert_str_eq(full.data, "x  256.0 MiB of 1.0 GiB  25 %  7 parts");
+    figures = (struct hf_progress_figures){
+        .done = 5, .total = 5, .done_parts = 2, .total_parts = 2, .listed = true, .plugin_done = 1, .plugin_total = 3};
+    hf_text_clear(&full);
+    hf_progress_line(&full, "x", &figures, 100);
+    ck_assert_str_eq(full.data, "x  5 B of 5 B  100 %  2 of 2 parts  finishing, 33 %");
     hf_progress_line(&narrow, "gr\xc3\xbc\xc3\xbc\xc3\xbc", &figures, 4);
     ck_assert_str_eq(narrow.data, "gr\xc3\xbc\xc3\xbc");
 }
