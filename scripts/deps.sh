@@ -7,9 +7,9 @@
 set -euo pipefail
 
 build=(gcc libc6-dev cmake ninja-build pkg-config check libinih-dev libjansson-dev libssl-dev libxxhash-dev
-    libsqlite3-dev libarchive-dev zlib1g-dev libzstd-dev libisal-dev sqlite3)
-tests=(python3 jq pigz zstd strace faketime libfaketime attr acl procps util-linux mandoc)
-bench=(python3 pigz zstd)
+    libsqlite3-dev libarchive-dev zlib1g-dev libzstd-dev libisal-dev libpq-dev sqlite3)
+tests=(postgresql python3 jq pigz zstd strace faketime libfaketime attr acl procps util-linux mandoc)
+bench=(postgresql python3 pigz zstd)
 ci=(clang shellcheck)
 
 case ${1:---build} in
@@ -41,7 +41,21 @@ if ((EUID != 0)); then
 fi
 
 apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" </dev/null; }
-install() { apt -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}"; }
+
+# The tests make clusters of their own: one that Debian's package makes and starts would be in nobody's interest.
+no_cluster=/etc/postgresql-common/createcluster.d/holdfast-deps.conf
+install() {
+    local result=0 quiet=no
+    if [[ " ${missing[*]} " == *" postgresql "* && ! -e /etc/postgresql-common ]]; then
+        quiet=yes
+        "${as_root[@]}" mkdir -p "${no_cluster%/*}"
+        echo "create_main_cluster = false" | "${as_root[@]}" tee "$no_cluster" >/dev/null
+    fi
+    apt_install || result=$?
+    [[ $quiet == no ]] || "${as_root[@]}" rm -f "$no_cluster"
+    return "$result"
+}
+apt_install() { apt -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}"; }
 
 echo "installing ${missing[*]}"
 # Package lists that are absent or too old to know a package are fetched; otherwise the network is left in peace.

@@ -187,10 +187,10 @@ static bool set_list(const struct hf_place *place, struct hf_setting *setting, c
         bool quoted = false;
         hf_text_add(&item, "");
         for (; *p && (quoted || !strchr(BLANKS, *p)); p++) {
-            if (*p == '"')
-                quoted = !quoted;
-            else
+            if (*p != '"' || (quoted && p[1] == '"' && p++))
                 hf_text_add_bytes(&item, p, 1);
+            else
+                quoted = !quoted;
         }
         if (quoted)
             return refuse(place, &setting->option, text, "a list: a closing '\"' is missing", NULL);

@@ -28,6 +28,26 @@ static uint64_t extra_cost(const struct hf_manifest_part *part)
     return part->cost > part->raw_size ? part->cost - part->raw_size : 0;
 }
 
+/* A source that chokes on damaged bytes says what it makes of them; that they are damaged is what matters. The rest of
+ * the part tells. */
+static int blame(struct hf_ctx *ctx, struct hf_part_reader *reader, int rc)
+{
+    struct hf_error said = ctx->error;
+    int damage;
+
+    if (rc == HF_E_CANCELLED || hf_part_reader_failed(reader) != 0)
+        return rc;
+    ctx->error = (struct hf_error){0};
+    damage = hf_part_reader_finish(reader);
+    if (damage == HF_E_CORRUPT) {
+        hf_error_clear(&said);
+        return damage;
+    }
+    hf_error_clear(&ctx->error);
+    ctx->error = said;
+    return rc;
+}
+
 static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
 {
     struct restore *self = arg;
@@ -43,6 +63,8 @@ static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
     }
     if (rc >= 0)
         rc = hf_part_reader_finish(reader);
+    else if (reader != NULL)
+        rc = blame(ctx, reader, rc);
     hf_part_reader_close(reader);
     if (rc >= 0) {
         atomic_fetch_add(&self->run->services.done_parts, 1);
@@ -145,7 +167,8 @@ static json_t *selected_json(const struct restore *self)
 }
 
 /* From the source's look at the target to its last word. */
-static int restore_session(struct restore *self, struct hf_ctx *ctx, const struct hf_restore_request *request, json_t *json)
+static int restore_session(struct restore *self, struct hf_ctx *ctx, const struct hf_restore_request *request,
+                           json_t *json)
 {
     struct hf_instance *source = self->run->source;
     int rc;
@@ -263,10 +286,14 @@ void hf_op_restore(const struct hf_world *world, struct hf_profile *profile, con
     if (rc == HF_OK)
         rc = restore_backup(&self, &ctx, result->json);
     hf_cancel_forgive(world->cancel);
-    exit = rc != HF_OK ? hf_exit_of_code(ctx.error.code ? ctx.error.code : rc)
-                       : run.services.severity_counts[HF_ERROR] > 0 ? HF_EXIT_PARTIAL : HF_EXIT_OK;
+    exit = rc != HF_OK                                  ? hf_exit_of_code(ctx.error.code ? ctx.error.code : rc)
+           : run.services.severity_counts[HF_ERROR] > 0 ? HF_EXIT_PARTIAL
+                                                        : HF_EXIT_OK;
     report(result, &self, &run.services,
-           rc != HF_OK ? "failed" : options->dry_run ? "would-restore" : "restored", started);
+           rc != HF_OK        ? "failed"
+           : options->dry_run ? "would-restore"
+                              : "restored",
+           started);
     if (rc != HF_OK && ctx.error.code == 0)
         hf_fail(&ctx, rc, "interrupted; the target is as it was");
     hf_report_end(result, &ctx, exit);

@@ -152,6 +152,7 @@ int hf_run_open(struct hf_run *run, struct hf_ctx *ctx, const struct hf_world *w
     run->workers = profile->workers > 0 ? profile->workers : processors();
     run->jobs = profile->jobs > 0 ? profile->jobs : processors() < JOBS_DEFAULT ? processors() : JOBS_DEFAULT;
     hf_services_init(&run->services, world->settings->temp_dir);
+    run->services.profile = profile->name;
     ctx->cancel = world->cancel;
     ctx->services = &run->services;
     rc = open_plugins(run, ctx, flags);

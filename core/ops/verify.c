@@ -196,6 +196,7 @@ int hf_verify_copy(struct hf_run *run, struct hf_ctx *outer, struct hf_instance 
     int rc;
 
     hf_services_init(&check.services, run->services.temp_root);
+    check.services.profile = run->profile->name;
     check.services.recorded_facts = manifest->facts;
     check.services.recorded_context = manifest->context;
     hf_watch_begin(run->world, &check.services, "verifying %s", manifest->id);

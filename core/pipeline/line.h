@@ -19,6 +19,7 @@ enum {
     HF_CHUNK_SIZE = 64 * 1024,           /* encoded bytes are kept in pieces of this size            */
     HF_RAW_BLOCK_SIZE = 1024 * 1024,     /* without a stage                                          */
     HF_RAW_WINDOW_BYTES = 16 * 1024 * 1024, /* raw blocks at least, if that is more than one per thread */
+    HF_RAW_AHEAD_MAX = 64 * 1024 * 1024,    /* more of them that a source asks for, per job beyond the first */
     HF_SLOTS_MAX = 256                   /* parts being produced or waiting to be laid down           */
 };
 

@@ -11,7 +11,12 @@
 static size_t raw_blocks(const struct hf_pipeline_plan *plan, size_t block_size)
 {
     size_t threads = (size_t)plan->jobs + (size_t)plan->workers + 3;
+    uint64_t ahead = plan->source->loaded->source.ahead;
     size_t window = HF_RAW_WINDOW_BYTES / block_size;
+
+    if (ahead > HF_RAW_AHEAD_MAX)
+        ahead = HF_RAW_AHEAD_MAX;
+    window += (size_t)ahead * (size_t)(plan->jobs - 1) / block_size;
 
     return window > threads ? window : threads;
 }

@@ -417,6 +417,16 @@ char *hf_child_tail(const char *errors)
     return hf_strdup(from);
 }
 
+/* Where a program that talks about its work comes to what went wrong; NULL: it does not say so. */
+static char *find_error(char *text)
+{
+    char *at = strstr(text, "error:");
+
+    while (at != NULL && at > text && at[-1] != '\n')
+        at--;
+    return at;
+}
+
 char *hf_child_last_words(const char *errors)
 {
     hf_auto_free char *text = hf_strdup(errors);
@@ -426,7 +436,15 @@ char *hf_child_last_words(const char *errors)
 
     while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r' || text[length - 1] == ' '))
         text[--length] = '\0';
-    if (length > LAST_WORDS_MAX) {
+    if (find_error(text) != NULL) {
+        from = find_error(text);
+        length -= (size_t)(from - text);
+        if (length > LAST_WORDS_MAX) {
+            for (length = LAST_WORDS_MAX; ((unsigned char)from[length] & 0xc0) == 0x80;)
+                length--;
+            from[length] = '\0';
+        }
+    } else if (length > LAST_WORDS_MAX) {
         from = text + length - LAST_WORDS_MAX;
         if (strchr(from, '\n') != NULL)
             from = strchr(from, '\n') + 1;

@@ -360,6 +360,11 @@ static int host_reap(struct hf_ctx *ctx, struct hf_child *child, int unwanted, c
     return rc;
 }
 
+static const char *host_profile(struct hf_ctx *ctx)
+{
+    return ctx->services != NULL ? ctx->services->profile : NULL;
+}
+
 const struct hf_host *hf_host_table(void)
 {
     static const struct hf_host table = {
@@ -390,6 +395,7 @@ const struct hf_host *hf_host_table(void)
         .redact = host_redact,
         .spawn = host_spawn,
         .reap = host_reap,
+        .profile = host_profile,
     };
 
     return &table;

@@ -29,6 +29,7 @@ struct hf_services {
     struct hf_collected_finding *findings;
     size_t finding_count, finding_room, findings_dropped;
     size_t severity_counts[4];                  /* by enum hf_severity                               */
+    const char *profile;                        /* whose operation it is; NULL: nobody's                  */
     const char *temp_root;                      /* where temp folders are made                        */
     char *tempdir;                              /* NULL until asked for                              */
     int tempdir_lock;

@@ -102,6 +102,8 @@ struct hf_host {
      * stopped (HF_E_CANCELLED). *ret_errors, if not NULL: what it said on standard error, the last 8 KiB, with secrets
      * masked; free() it. What is left of its process group when it has ended is killed. */
     int (*reap)(struct hf_ctx *, struct hf_child *, int kill, char **ret_errors);
+    /* The name of the profile at work, e.g. for how a connection shows itself to the server; NULL when there is none. */
+    const char *(*profile)(struct hf_ctx *);
 };
 
 #ifdef __cplusplus

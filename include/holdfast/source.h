@@ -91,6 +91,11 @@ struct hf_source {
      * none); read-only. Reports findings: one of severity HF_ERROR says that something is wrong. request: what the user asked
      * for by --with KEY[=VALUE], value NULL when there was none; a key that the source does not know is HF_E_CONFIG. Optional. */
     int (*audit)(void *self, struct hf_ctx *, const struct hf_pair *request, size_t count);
+
+    /* How many bytes of parts that are not yet next in the artifact may wait in memory, for each job beyond the first. A source
+     * whose parts come slower than they are encoded keeps its jobs at work with about a part's size. 0: the core's 16 MiB
+     * for all jobs together; more than 64 MiB counts as that. */
+    uint64_t ahead;
 };
 
 #ifdef __cplusplus

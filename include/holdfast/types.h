@@ -65,7 +65,8 @@ enum hf_type {
     HF_DURATION, /* milliseconds; suffixes ms, s, m, h, d, w; a bare number is seconds       */
     HF_PATH,     /* absolute, or relative to the profile's folder (then made absolute)       */
     HF_ENUM,     /* one of the option's choices                                             */
-    HF_LIST,     /* several values, separated by white space or on continuation lines; "double quotes" keep spaces */
+    HF_LIST,     /* several values, separated by white space or on continuation lines; "double quotes" keep spaces,
+                  * and a quote that stands twice between them is one that is meant            */
     HF_URL       /* scheme:rest                                                             */
 };
 

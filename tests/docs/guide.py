@@ -59,6 +59,7 @@ def main():
         os.makedirs(os.path.join(folder, "etc/conf.d"))
         os.symlink(holdfast, os.path.join(folder, "bin/holdfast"))
         environment = dict(os.environ, HOLDFAST_PLUGIN_PATH=plugins, HOLDFAST_STATE_DIR=os.path.join(folder, "state"),
+                           DATABASE_URL="postgresql:///omen_db",
                            PATH=os.path.join(folder, "bin") + ":" + os.environ["PATH"])
         script = "set -euo pipefail\n"
         for kind, text in blocks.findall(guide):

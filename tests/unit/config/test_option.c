@@ -183,7 +183,8 @@ START_TEST(lists)
     } cases[] = {{"list = one", 1, {"one"}},
                  {"list = one  two\tthree", 3, {"one", "two", "three"}},
                  {"list =\n  /a\n  \"/b c\" /d", 3, {"/a", "/b c", "/d"}},
-                 {"list = /a/\"b c\"/d \"\"", 2, {"/a/b c/d", ""}}};
+                 {"list = /a/\"b c\"/d \"\"", 2, {"/a/b c/d", ""}},
+                 {"list = \"s.\"\"Order Lines\"\"\" \"\"\"\" \"\"x\"\"", 3, {"s.\"Order Lines\"", "\"", "x"}}};
     for (size_t i = 0; i < HF_COUNT(cases); i++) {
         read_text(cases[i].line);
         expect_count(&diagnostics, 0);
@@ -193,6 +194,7 @@ START_TEST(lists)
             ck_assert_str_eq(items->items[j], cases[i].items[j]);
     }
     bad("list = \"open", "closing '\"' is missing");
+    bad("list = \"open\"\"", "closing '\"' is missing");
     bad("list =", "no value");
 }
 END_TEST

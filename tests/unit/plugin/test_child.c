@@ -260,7 +260,7 @@ START_TEST(unwanted)
 {
     int out;
     int64_t start = hf_time_steady_ms();
-    struct hf_child *child = shell("echo $$; echo said >&2; exec sleep 1000", &out);
+    struct hf_child *child = shell("echo said >&2; echo $$; exec sleep 1000", &out);
     hf_auto_free char *errors = NULL;
     pid_t pid = (pid_t)atoi(line(out));
     ck_assert_int_eq(host->reap(&ctx, child, 1, &errors), HF_OK);

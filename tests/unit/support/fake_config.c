@@ -77,19 +77,18 @@ static int64_t parse_bool(const struct hf_option *option, const char *text)
 
 static void parse_list(struct entry *entry, const char *at)
 {
-    for (;;) {
-        at += strspn(at, " \t\r\n");
-        if (!*at)
-            return;
-        int quoted = *at == '"';
-        size_t length = quoted ? strcspn(at + 1, "\"") : strcspn(at, " \t\r\n");
+    for (at += strspn(at, " \t\r\n"); *at; at += strspn(at, " \t\r\n")) {
+        char *item = fake_alloc(NULL, strlen(at) + 1), *end = item;
+        int quoted = 0;
+        for (; *at && (quoted || !strchr(" \t\r\n", *at)); at++) {
+            if (*at != '"' || (quoted && at[1] == '"' && at++))
+                *end++ = *at;
+            else
+                quoted = !quoted;
+        }
+        *end = 0;
         entry->items = fake_alloc(entry->items, (entry->item_count + 1) * sizeof(*entry->items));
-        char *item = strndup(at + quoted, length);
-        if (!item)
-            abort();
         entry->items[entry->item_count++] = item;
-        at += length + (size_t)quoted;
-        at += quoted && *at == '"';
     }
 }
 

@@ -323,6 +323,12 @@ static int host_reap(struct hf_ctx *ctx, struct hf_child *child, int unwanted, c
     return rc;
 }
 
+static const char *host_profile(struct hf_ctx *ctx)
+{
+    (void)ctx;
+    return "test";
+}
+
 static const struct hf_host table = {
     .size = sizeof(struct hf_host),
     .version = HF_HOST_VERSION,
@@ -351,6 +357,7 @@ static const struct hf_host table = {
     .redact = host_redact,
     .spawn = host_spawn,
     .reap = host_reap,
+    .profile = host_profile,
 };
 
 const struct hf_host *fake_host_table(void)
