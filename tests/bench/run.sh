@@ -5,7 +5,8 @@
 # usage: tests/bench/run.sh [DIR]       DIR: for data sets and results, 8 GiB free; default: build/bench
 #   RUNS=3     how often each command runs (its median counts); the commands take turns
 #   BUILD=…    the build to measure; default: build/release
-# Prints a table, and writes it to DIR/results.json. Whatever the figures are, the exit code is 0.
+# Prints a table, and writes it to DIR/results.json. Where there is a PostgreSQL server, postgres.sh follows. Whatever the figures
+# are, the exit code is 0.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -17,6 +18,7 @@ O=$W/peers
 HF="$BUILD/bin/holdfast --config $W/etc --no-progress --quiet"
 generator=$(find "$BUILD" -maxdepth 3 -name holdfast-ledger-gen -type f -print -quit)
 log=$W/log
+. "$here/lib.sh"
 
 for tool in sqlite3 gzip pigz zstd tar python3; do
     command -v "$tool" >/dev/null || { echo "run.sh: $tool is missing; scripts/deps.sh --bench installs it" >&2 && exit 1; }
@@ -50,24 +52,6 @@ profile small-gzip ledger "$W/small" gzip 2
 profile sqlite-gzip sqlite "$W/signals.db" gzip 2
 profile sqlite-gzip6 sqlite "$W/signals.db" gzip 6
 
-# --- measuring
-declare -A seconds synced rss bytes
-size_of() { find "$@" -type f -not -name '*.json' -not -name '*.sha256' -printf '%s\n' 2>/dev/null | awk '{ s += $1 } END { print s + 0 }'; }
-# time_one LABEL OUTPUT COMMAND: OUTPUT is removed before, and its size recorded.
-time_one() {
-    local label=$1 out=$2 took settled peak
-    if [[ $out == sink ]]; then rm -rf "${W:?}"/sink/* "$W"/sink2/*; else rm -rf "$out"; fi
-    sync
-    read -r took settled peak < <(python3 "$here/measure.py" "$3" 2>"$log" || echo failed failed failed)
-    [[ -n $peak && $peak != failed ]] || { echo "run.sh: '$label' failed: $(tail -3 "$log")" >&2 && exit 1; }
-    seconds[$label]+=" $took"
-    synced[$label]+=" $settled"
-    ((peak > ${rss[$label]:-0})) && rss[$label]=$peak
-    if [[ $out == sink ]]; then bytes[$label]=$(size_of "$W/sink"); elif [[ -f $out ]]; then bytes[$label]=$(size_of "$out"); fi
-    printf '.' >&2
-}
-median() { tr ' ' '\n' <<<"$1" | grep . | sort -n | sed -n "$((($(wc -w <<<"$1") + 1) / 2))p"; }
-
 tar -C "$W" -cf - ledger | gzip -1 >"$O/h"
 cat "$W/signals.db" "$W"/ledger/*/* >/dev/null # all peers and we read from the page cache alike
 for ((run = 0; run < RUNS; run++)); do
@@ -97,13 +81,6 @@ rm -rf "$W/restored" "$O" "$W"/sink/* "$W"/sink2/*
 echo >&2
 
 # --- the table, as text and as JSON
-rows=()
-row() { # WORK OURS PEER BAR WHAT(s, bytes or KiB) PEER'S-NAME [PEER SYNCED]
-    rows+=("$(awk -v work="$1" -v ours="$2" -v peer="$3" -v bar="$4" -v unit="$5" -v name="$6" -v synced="${7:-}" 'BEGIN {
-        ratio = ours / peer
-        printf "%s\t%s\t%s\t%s\t%s\t%.3f\t%s\t%s\t%s", work, name, unit, ours, peer, ratio, bar, (ratio <= bar ? "yes" : "NO"), synced }')")
-}
-faster() { row "$1" "$(median "${seconds[$2]}")" "$(median "${seconds[$3]}")" "$4" s "$3" "$(median "${synced[$3]}")"; }
 faster 'ledger 1.0 GiB, gzip 2' 'ledger gzip 2' 'tar | gzip' 0.11
 faster 'ledger 1.0 GiB, gzip 2' 'ledger gzip 2' 'tar | zstd -T2' 0.9
 faster 'ledger 1.0 GiB, zstd 3' 'ledger zstd 3' 'tar | zstd -T2' 1.0
@@ -126,24 +103,15 @@ row 'size, ledger, gzip 6' "${bytes['ledger gzip 6']}" "${bytes['tar | gzip']}" 
 row 'size, sqlite, gzip 6' "${bytes['sqlite gzip 6']}" "${bytes['.backup + gzip']}" 1.01 bytes 'gzip -6'
 row 'size, ledger, zstd 3' "${bytes['ledger zstd 3']}" "${bytes['tar | zstd -3']}" 1.03 bytes 'zstd -3'
 
-printf '%s\n' "${rows[@]}" | python3 -c '
-import json, os, subprocess, sys
-keys = ["work", "peer", "unit", "ours", "peer_value", "ratio", "bar", "met", "peer_and_sync"]
-rows = []
-print("{:<31} {:<20} {:>12} {:>12} {:>7} {:>6}  {:<4} {}".format("work", "against", "ours", "theirs", "ratio", "bar", "met", "theirs, durable"))
-for line in sys.stdin:
-    row = dict(zip(keys, line.rstrip("\n").split("\t")))
-    unit = row["unit"]
-    shown = lambda v: f"{float(v):.2f} s" if unit == "s" else f"{float(v) / 1024:.1f} MiB" if unit == "KiB" else f"{float(v) / 2**20:.1f} MiB"
-    durable = row["peer_and_sync"] and "{:.2f} s".format(float(row["peer_and_sync"]))
-    print("{:<31} {:<20} {:>12} {:>12} {:>7.3f} {:>6}  {:<4} {}".format(row["work"], row["peer"], shown(row["ours"]), shown(row["peer_value"]), float(row["ratio"]), row["bar"], row["met"], durable))
-    rows.append({**row, "ours": float(row["ours"]), "peer_value": float(row["peer_value"]), "ratio": float(row["ratio"]), "bar": float(row["bar"]), "met": row["met"] == "yes"})
-cpu = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown")
-json.dump({"schema": 1, "runs": int(sys.argv[2]), "cores": os.cpu_count(), "cpu": cpu, "rows": rows}, open(sys.argv[1], "w"), indent=1)
-' "$W/results.json" "$RUNS"
+print_table "$W/results.json"
 cat <<END
 
 Medians of $RUNS runs that took turns, $(nproc) cores, files in the page cache. Ours are durable: file and folder are synced before
 the command ends, and SHA-256 of stored and of raw bytes are included. The peers leave their output in the page cache; the last
 column is theirs with a sync. All is in $W/results.json.
 END
+
+if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+    echo
+    "$here/postgres.sh" "$W"
+fi

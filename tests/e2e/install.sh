@@ -8,15 +8,15 @@ prefix=$T/prefix
 exists "$prefix/bin/holdfast"
 exists "$(find "$prefix" -path '*/pkgconfig/holdfast.pc')"
 exists "$(find "$prefix" -path '*/man/man1/holdfast.1*')"
-for name in source-sqlite source-ledger source-files stage-gzip stage-zstd sink-dir; do
+for name in source-postgres source-sqlite source-ledger source-files stage-gzip stage-zstd sink-dir; do
     exists "$(find "$prefix" -path "*/holdfast/plugins/$name.so")"
 done
 for name in types host plugin source stage sink notifier; do exists "$prefix/include/holdfast/$name.h"; done
-for name in sqlite ledger config; do exists "$(find "$prefix" -path "*/conf.d/$name.ini")"; done
+for name in postgres sqlite ledger config; do exists "$(find "$prefix" -path "*/conf.d/$name.ini")"; done
 
 HOLDFAST=$prefix/bin/holdfast
 json 0 plugin list
-holds "[.. | objects | select(has(\"path\")) | .path | select(contains(\"$prefix\") or (startswith(\"/\") and contains(\"..\")))] | length >= 6"
+holds "[.. | objects | select(has(\"path\")) | .path | select(contains(\"$prefix\") or (startswith(\"/\") and contains(\"..\")))] | length >= 7"
 
 make_db "$DATA/signals.db" 20
 simple_profile sqlite sqlite "$DATA/signals.db"

@@ -3,9 +3,12 @@
 # The shipped profiles are valid, follow the runbook's table, and work when only their paths are changed.
 . "$(dirname "$0")/lib.sh"
 
-cp "$SOURCE"/conf.d/{sqlite,ledger,config}.ini "$ETC/conf.d/"
+cp "$SOURCE"/conf.d/{postgres,sqlite,ledger,config}.ini "$ETC/conf.d/"
 chmod 640 "$ETC"/conf.d/*.ini
-expect 0 config validate
+expect 2 config validate # where the database is, the environment has to say
+says DATABASE_URL
+DATABASE_URL=postgresql:///omen_db expect 0 config validate
+rm "$ETC/conf.d/postgres.ini" # pg-main-job.sh has a server
 setting() { # PROFILE SECTION KEY
     json 0 config show "$1"
     j ".results[0].sections[] | select(.section == \"$2\") | .options[] | select(.key == \"$3\") | .value"
