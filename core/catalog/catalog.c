@@ -192,8 +192,7 @@ static int describe(struct hf_ctx *ctx, struct listing *listing, const struct hf
     }
     if (rc == HF_OK)
         rc = check_object(ctx, listing, backup, "checksum file", sha256_key, strlen(sha256), &problem, &problems);
-    for (size_t i = 0; i < manifest->finding_count; i++)
-        backup->severity_counts[manifest->findings[i].severity]++;
+    hf_manifest_count(manifest, backup->severity_counts);
     if (problems > 1)
         hf_text_addf(&problem, " (and %zu more)", problems - 1);
     backup->copies->whole = problems == 0;

@@ -71,6 +71,7 @@ void hf_manifest_free(struct hf_manifest *manifest)
     free(manifest->tool_version);
     free(manifest->source_plugin);
     free(manifest->source_version);
+    free(manifest->sealed);
     free(manifest);
 }
 
@@ -107,6 +108,15 @@ void hf_manifest_add_finding(struct hf_manifest *manifest, int severity, const c
     finding->code = hf_strndup(code ? code : "", FINDING_TEXT_MAX);
     finding->subject = hf_strndup(subject ? subject : "", FINDING_TEXT_MAX);
     finding->text = hf_strndup(text ? text : "", FINDING_TEXT_MAX);
+}
+
+void hf_manifest_count(const struct hf_manifest *manifest, size_t ret_counts[4])
+{
+    memset(ret_counts, 0, 4 * sizeof(*ret_counts));
+    for (size_t i = 0; i < manifest->finding_count; i++)
+        ret_counts[manifest->findings[i].severity]++;
+    for (int severity = HF_INFO; manifest->sealed != NULL && severity <= HF_ERROR; severity++)
+        ret_counts[severity] = manifest->sealed_counts[severity - HF_INFO];
 }
 
 char *hf_manifest_sha256_text(const struct hf_manifest *manifest)

@@ -13,7 +13,9 @@
 #include "config/profile.h"
 
 enum {
-    HF_MANIFEST_SCHEMA = 1,
+    HF_MANIFEST_SCHEMA = 2, /* what is read                                   */
+    HF_MANIFEST_PLAIN = 1,  /* what is written                                */
+    HF_MANIFEST_SEALED = 2, /* what is written where the contents are sealed  */
     HF_MANIFEST_MAX_BYTES = 256 * 1024 * 1024,
     HF_MANIFEST_MAX_ARTIFACTS = 100000,
     HF_MANIFEST_MAX_PARTS = 4000000, /* of all artifacts together */
@@ -64,6 +66,10 @@ struct hf_manifest {
     json_t *facts, *context; /* objects, keys sorted on output */
     struct hf_finding *findings;
     size_t finding_count, finding_room;
+    /* Only in one that was read sealed: then host, options, raw digests, parts, facts, context and findings are unknown. */
+    char *sealed;           /* NULL: it is not; else the whole manifest, encoded by a stage, in base64 */
+    uint64_t sealed_by;     /* which of the stages                                                    */
+    uint64_t sealed_counts[3]; /* findings: info, warning, error                                       */
 };
 
 /* Empty; the json_t members are empty objects and an empty array, never NULL. Unset text counts as "". */
@@ -78,15 +84,22 @@ void hf_manifest_add_finding(struct hf_manifest *, int severity, const char *cod
 int hf_manifest_check(struct hf_ctx *, const char *what, const struct hf_manifest *);
 
 /* Text with a final newline; stable: the same manifest gives the same bytes. Free it. Text that is no UTF-8 is written with
- * U+FFFD for what cannot be. More than HF_MANIFEST_MAX_BYTES will not be read again: whoever stores it looks at the size. */
+ * U+FFFD for what cannot be. One that was read sealed is written so again. More than HF_MANIFEST_MAX_BYTES will not be read again: whoever stores it looks at the size. */
 char *hf_manifest_write(const struct hf_manifest *, size_t *ret_size);
+/* The same, sealed: only what lists, retention and digests need, and `sealed` (see struct hf_manifest). */
+char *hf_manifest_write_sealed(const struct hf_manifest *, const char *sealed, size_t sealed_by, size_t *ret_size);
 /* `key`: the object's name, for messages and to be held against the id inside. HF_E_CORRUPT when anything is not as it must
  * be; HF_E_UNSUPPORTED when the schema is newer (says which tool version wrote it). */
 int hf_manifest_read(struct hf_ctx *, const char *key, const char *data, size_t size, struct hf_manifest **ret_manifest);
 /* The same without options, facts and context, which stay empty: enough for the catalog, and several times faster. */
 int hf_manifest_read_brief(struct hf_ctx *, const char *key, const char *data, size_t size,
                            struct hf_manifest **ret_manifest);
-/* As an object for `show --json`, manifest text parsed anew. */
+/* What was sealed in `outer`, decoded to text: it must be the whole of the same manifest. The sinks are outer's. */
+int hf_manifest_open(struct hf_ctx *, const struct hf_manifest *outer, const char *data, size_t size,
+                     struct hf_manifest **ret_manifest);
+/* How many findings of each severity, by enum hf_severity; sealed or not. */
+void hf_manifest_count(const struct hf_manifest *, size_t ret_counts[4]);
+/* As an object for `show --json`, manifest text parsed anew; of a sealed one, "sealed" is true. */
 json_t *hf_manifest_json(const struct hf_manifest *);
 
 /* The text of PROFILE_TIME.sha256: one line per artifact, "HEX  KEY\n". Free it. */

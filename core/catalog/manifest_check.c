@@ -126,11 +126,13 @@ static int check_artifact(struct hf_ctx *ctx, const char *what, const struct hf_
                        "%s: artifact '%s': its key does not go with its name and suffix and backup '%s'", what,
                        artifact->key, manifest->id);
     if (!hex_valid(artifact->sha256, sizeof(artifact->sha256)) ||
-        !hex_valid(artifact->raw_sha256, sizeof(artifact->raw_sha256)))
+        (manifest->sealed == NULL && !hex_valid(artifact->raw_sha256, sizeof(artifact->raw_sha256))))
         return hf_fail(ctx, HF_E_CORRUPT, "%s: artifact '%s': a digest is malformed", what, artifact->key);
     if (!encoded && (artifact->bytes != artifact->raw_bytes || strcmp(artifact->sha256, artifact->raw_sha256) != 0))
         return hf_fail(ctx, HF_E_CORRUPT, "%s: artifact '%s': stored and raw bytes differ without a stage", what,
                        artifact->key);
+    if (manifest->sealed != NULL)
+        return HF_OK; /* nothing else is known */
     if (check_part_names(ctx, what, artifact) != HF_OK)
         return HF_E_CORRUPT;
     return check_parts(ctx, what, artifact, encoded);
@@ -159,6 +161,8 @@ int hf_manifest_check(struct hf_ctx *ctx, const char *what, const struct hf_mani
 
     if (check_identity(ctx, what, manifest) != HF_OK)
         return HF_E_CORRUPT;
+    if (manifest->sealed != NULL && manifest->sealed_by >= manifest->stage_count)
+        return hf_fail(ctx, HF_E_CORRUPT, "%s: it is sealed by a stage that there is not", what);
     if (manifest->artifact_count > HF_MANIFEST_MAX_ARTIFACTS)
         return hf_fail(ctx, HF_E_CORRUPT, "%s: more than %d artifacts", what, HF_MANIFEST_MAX_ARTIFACTS);
     for (size_t i = 0; i < manifest->artifact_count; i++) {

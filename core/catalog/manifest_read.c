@@ -57,6 +57,38 @@ static int read_artifacts(struct hf_scan *scan, void *target)
     return hf_scan_array(scan, HF_MANIFEST_MAX_ARTIFACTS, read_artifact, target);
 }
 
+static int read_sealed_artifact(struct hf_scan *scan, void *target)
+{
+    static const struct hf_scan_member members[] = {
+        {"key", HF_SCAN_TEXT, offsetof(struct hf_manifest_artifact, key), HF_KEY_MAX, NULL},
+        {"name", HF_SCAN_TEXT, offsetof(struct hf_manifest_artifact, name), HF_KEY_MAX, NULL},
+        {"suffix", HF_SCAN_TEXT, offsetof(struct hf_manifest_artifact, suffix), HF_KEY_MAX, NULL},
+        {"media", HF_SCAN_TEXT, offsetof(struct hf_manifest_artifact, media), SHORT_MAX, NULL},
+        {"bytes", HF_SCAN_SIZE, offsetof(struct hf_manifest_artifact, bytes), INT64_MAX, NULL},
+        {"raw_bytes", HF_SCAN_SIZE, offsetof(struct hf_manifest_artifact, raw_bytes), INT64_MAX, NULL},
+        {"sha256", HF_SCAN_HEX, offsetof(struct hf_manifest_artifact, sha256), HF_SHA256_HEX - 1, NULL},
+    };
+
+    return hf_scan_object(scan, members, HF_COUNT(members), hf_manifest_add_artifact(target));
+}
+
+static int read_sealed_artifacts(struct hf_scan *scan, void *target)
+{
+    return hf_scan_array(scan, HF_MANIFEST_MAX_ARTIFACTS, read_sealed_artifact, target);
+}
+
+static int read_counts(struct hf_scan *scan, void *target)
+{
+    enum { AT = offsetof(struct hf_manifest, sealed_counts), STEP = sizeof(uint64_t) };
+    static const struct hf_scan_member members[] = {
+        {"info", HF_SCAN_SIZE, AT, FINDINGS_MAX, NULL},
+        {"warning", HF_SCAN_SIZE, AT + STEP, FINDINGS_MAX, NULL},
+        {"error", HF_SCAN_SIZE, AT + 2 * STEP, FINDINGS_MAX, NULL},
+    };
+
+    return hf_scan_object(scan, members, HF_COUNT(members), target);
+}
+
 static int read_source(struct hf_scan *scan, void *target)
 {
     static const struct hf_scan_member members[] = {
@@ -130,7 +162,7 @@ static int read_findings(struct hf_scan *scan, void *target)
 }
 
 /* What a manifest of any schema begins with. */
-static int read_schema(struct hf_ctx *ctx, const char *what, const char *data, size_t size)
+static int read_schema(struct hf_ctx *ctx, const char *what, const char *data, size_t size, uint64_t *ret_schema)
 {
     struct head {
         uint64_t schema;
@@ -158,6 +190,7 @@ static int read_schema(struct hf_ctx *ctx, const char *what, const char *data, s
     }
     if (head.schema < 1)
         return hf_fail(ctx, HF_E_CORRUPT, "%s: there is no schema 0", what);
+    *ret_schema = head.schema;
     return hf_scan_end(&scan);
 }
 
@@ -187,20 +220,50 @@ static int read_all(struct hf_ctx *ctx, const char *what, const char *data, size
     return hf_scan_object(&scan, members, HF_COUNT(members), manifest);
 }
 
+static int read_sealed(struct hf_ctx *ctx, const char *what, const char *data, size_t size, enum hf_scan_kind trees,
+                       struct hf_manifest *manifest)
+{
+    static const struct hf_scan_member members[] = {
+        {"holdfast", HF_SCAN_TEXT, offsetof(struct hf_manifest, tool_version), VERSION_MAX, NULL},
+        {"id", HF_SCAN_TEXT, offsetof(struct hf_manifest, id), HF_KEY_MAX, NULL},
+        {"profile", HF_SCAN_TEXT, offsetof(struct hf_manifest, profile), HF_NAME_MAX, NULL},
+        {"start", HF_SCAN_TIME, offsetof(struct hf_manifest, start_ms), 0, NULL},
+        {"end", HF_SCAN_TIME, offsetof(struct hf_manifest, end_ms), 0, NULL},
+        {"source", HF_SCAN_CALL, 0, 0, read_source},
+        {"stages", HF_SCAN_CALL, 0, 0, read_stages},
+        {"sinks", HF_SCAN_ARRAY, offsetof(struct hf_manifest, sinks), 0, NULL},
+        {"artifacts", HF_SCAN_CALL, 0, 0, read_sealed_artifacts},
+        {"finding_counts", HF_SCAN_CALL, 0, 0, read_counts},
+        {"sealed_by", HF_SCAN_SIZE, offsetof(struct hf_manifest, sealed_by), STAGES_MAX, NULL},
+        {"sealed", HF_SCAN_TEXT, offsetof(struct hf_manifest, sealed), HF_MANIFEST_MAX_BYTES, NULL},
+    };
+    struct hf_scan scan;
+    int rc;
+
+    hf_scan_init(&scan, ctx, what, data, size);
+    /* Where trees are passed over, so is the last one. */
+    rc = hf_scan_object(&scan, members, HF_COUNT(members) - (trees == HF_SCAN_PASS), manifest);
+    if (rc == HF_OK && trees == HF_SCAN_PASS)
+        manifest->sealed = hf_strdup("");
+    return rc;
+}
+
 static int read_manifest(struct hf_ctx *ctx, const char *key, const char *data, size_t size, enum hf_scan_kind trees,
                          struct hf_manifest **ret_manifest)
 {
     hf_auto_free char *what = hf_strf("manifest '%s'", key), *named = NULL;
     struct hf_manifest *manifest;
+    uint64_t schema = 0;
     int rc;
 
     if (size > HF_MANIFEST_MAX_BYTES)
         return hf_fail(ctx, HF_E_CORRUPT, "%s: larger than any manifest may be", what);
-    rc = read_schema(ctx, what, data, size);
+    rc = read_schema(ctx, what, data, size, &schema);
     if (rc != HF_OK)
         return rc;
     manifest = hf_manifest_new();
-    rc = read_all(ctx, what, data, size, trees, manifest);
+    rc = schema == HF_MANIFEST_SEALED ? read_sealed(ctx, what, data, size, trees, manifest)
+                                      : read_all(ctx, what, data, size, trees, manifest);
     if (rc == HF_OK)
         rc = hf_manifest_check(ctx, what, manifest);
     if (rc == HF_OK) {
@@ -225,4 +288,35 @@ int hf_manifest_read_brief(struct hf_ctx *ctx, const char *key, const char *data
                            struct hf_manifest **ret_manifest)
 {
     return read_manifest(ctx, key, data, size, HF_SCAN_PASS, ret_manifest);
+}
+
+static bool same_artifact(const struct hf_manifest_artifact *a, const struct hf_manifest_artifact *b)
+{
+    return strcmp(a->key, b->key) == 0 && a->bytes == b->bytes && a->raw_bytes == b->raw_bytes &&
+           strcmp(a->sha256, b->sha256) == 0;
+}
+
+int hf_manifest_open(struct hf_ctx *ctx, const struct hf_manifest *outer, const char *data, size_t size,
+                     struct hf_manifest **ret_manifest)
+{
+    hf_auto_free char *key = hf_key_manifest(outer->id);
+    struct hf_manifest *manifest = NULL;
+    int rc = hf_manifest_read(ctx, key, data, size, &manifest);
+    bool same = rc == HF_OK && manifest->sealed == NULL && manifest->artifact_count == outer->artifact_count &&
+                manifest->stage_count == outer->stage_count;
+
+    if (rc != HF_OK)
+        return hf_wrap(ctx, "what is sealed in it");
+    for (size_t i = 0; same && i < manifest->artifact_count; i++)
+        same = same_artifact(&manifest->artifacts[i], &outer->artifacts[i]);
+    for (size_t i = 0; same && i < manifest->stage_count; i++)
+        same = strcmp(manifest->stages[i].plugin, outer->stages[i].plugin) == 0;
+    if (!same) {
+        hf_manifest_free(manifest);
+        return hf_fail(ctx, HF_E_CORRUPT, "manifest '%s': what is sealed in it says something else than what is not", key);
+    }
+    json_decref(manifest->sinks);
+    manifest->sinks = json_incref(outer->sinks);
+    *ret_manifest = manifest;
+    return HF_OK;
 }

@@ -59,7 +59,7 @@ static void write_part(struct hf_text *out, const struct hf_manifest_part *part)
     hf_text_addf(out, "\"xxh128\":\"%s\"}", part->xxh128);
 }
 
-static void write_artifact(struct hf_text *out, const struct hf_manifest_artifact *artifact)
+static void write_artifact_head(struct hf_text *out, const struct hf_manifest_artifact *artifact)
 {
     hf_text_add(out, "  {\n   ");
     hf_json_write_member(out, "key", artifact->key);
@@ -69,11 +69,14 @@ static void write_artifact(struct hf_text *out, const struct hf_manifest_artifac
     hf_json_write_member(out, "suffix", artifact->suffix);
     hf_text_add(out, ",\n   ");
     hf_json_write_member(out, "media", artifact->media);
-    hf_text_addf(out,
-                 ",\n   \"bytes\": %llu,\n   \"raw_bytes\": %llu,\n   \"sha256\": \"%s\",\n   \"raw_sha256\": \"%s\","
-                 "\n   \"parts\": [",
-                 (unsigned long long)artifact->bytes, (unsigned long long)artifact->raw_bytes, artifact->sha256,
-                 artifact->raw_sha256);
+    hf_text_addf(out, ",\n   \"bytes\": %llu,\n   \"raw_bytes\": %llu,\n   \"sha256\": \"%s\"",
+                 (unsigned long long)artifact->bytes, (unsigned long long)artifact->raw_bytes, artifact->sha256);
+}
+
+static void write_artifact(struct hf_text *out, const struct hf_manifest_artifact *artifact)
+{
+    write_artifact_head(out, artifact);
+    hf_text_addf(out, ",\n   \"raw_sha256\": \"%s\",\n   \"parts\": [", artifact->raw_sha256);
     for (size_t i = 0; i < artifact->part_count; i++) {
         hf_text_add(out, i ? ",\n" : "\n");
         write_part(out, &artifact->parts[i]);
@@ -81,16 +84,18 @@ static void write_artifact(struct hf_text *out, const struct hf_manifest_artifac
     hf_text_add(out, artifact->part_count ? "\n   ]\n  }" : "]\n  }");
 }
 
-static void write_head(struct hf_text *out, const struct hf_manifest *manifest)
+static void write_head(struct hf_text *out, const struct hf_manifest *manifest, bool sealed)
 {
-    hf_text_addf(out, "{\n \"schema\": %d,\n ", HF_MANIFEST_SCHEMA);
+    hf_text_addf(out, "{\n \"schema\": %d,\n ", sealed ? HF_MANIFEST_SEALED : HF_MANIFEST_PLAIN);
     hf_json_write_member(out, "holdfast", manifest->tool_version);
     hf_text_add(out, ",\n ");
     hf_json_write_member(out, "id", manifest->id);
     hf_text_add(out, ",\n ");
     hf_json_write_member(out, "profile", manifest->profile);
-    hf_text_add(out, ",\n ");
-    hf_json_write_member(out, "host", manifest->host);
+    if (!sealed) {
+        hf_text_add(out, ",\n ");
+        hf_json_write_member(out, "host", manifest->host);
+    }
     hf_text_add(out, ",\n \"start\": ");
     hf_json_write_time(out, manifest->start_ms);
     hf_text_add(out, ",\n \"end\": ");
@@ -114,6 +119,34 @@ static void write_head(struct hf_text *out, const struct hf_manifest *manifest)
         hf_text_add(out, "[]");
 }
 
+/* `sealed` NULL: true stands for it. */
+static char *write_sealed(const struct hf_manifest *manifest, const char *sealed, size_t sealed_by, size_t *ret_size)
+{
+    struct hf_text out = {0};
+    size_t counts[4];
+
+    hf_manifest_count(manifest, counts);
+    write_head(&out, manifest, true);
+    hf_text_add(&out, ",\n \"artifacts\": [");
+    for (size_t i = 0; i < manifest->artifact_count; i++) {
+        hf_text_add(&out, i ? ",\n" : "\n");
+        write_artifact_head(&out, &manifest->artifacts[i]);
+        hf_text_add(&out, "\n  }");
+    }
+    hf_text_addf(&out,
+                 "%s],\n \"finding_counts\": {\"info\": %zu, \"warning\": %zu, \"error\": %zu},\n \"sealed_by\": %zu,\n "
+                 "\"sealed\": ",
+                 manifest->artifact_count ? "\n " : "", counts[HF_INFO], counts[HF_WARNING], counts[HF_ERROR], sealed_by);
+    if (sealed != NULL)
+        hf_json_write_text(&out, sealed);
+    else
+        hf_text_add(&out, "true");
+    hf_text_add(&out, "\n}\n");
+    if (ret_size != NULL)
+        *ret_size = out.length;
+    return out.data;
+}
+
 static const char *severity_text(int severity)
 {
     return severity == HF_ERROR ? "error" : severity == HF_WARNING ? "warning" : "info";
@@ -123,7 +156,9 @@ char *hf_manifest_write(const struct hf_manifest *manifest, size_t *ret_size)
 {
     struct hf_text out = {0};
 
-    write_head(&out, manifest);
+    if (manifest->sealed != NULL)
+        return write_sealed(manifest, manifest->sealed, (size_t)manifest->sealed_by, ret_size);
+    write_head(&out, manifest, false);
     hf_text_add(&out, ",\n");
     write_object(&out, "options", manifest->options);
     hf_text_add(&out, ",\n \"artifacts\": [");
@@ -153,10 +188,16 @@ char *hf_manifest_write(const struct hf_manifest *manifest, size_t *ret_size)
     return out.data;
 }
 
+char *hf_manifest_write_sealed(const struct hf_manifest *manifest, const char *sealed, size_t sealed_by, size_t *ret_size)
+{
+    return write_sealed(manifest, sealed, sealed_by, ret_size);
+}
+
 json_t *hf_manifest_json(const struct hf_manifest *manifest)
 {
     size_t size;
-    hf_auto_free char *text = hf_manifest_write(manifest, &size);
+    hf_auto_free char *text = manifest->sealed ? write_sealed(manifest, NULL, (size_t)manifest->sealed_by, &size)
+                                               : hf_manifest_write(manifest, &size);
     json_t *tree = json_loadb(text, size, 0, NULL);
 
     assert(tree != NULL); /* what the writer makes is JSON */

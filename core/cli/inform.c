@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The commands that only inform: config validate, plugin, help.
+ * The commands that know no backups: config validate, key, plugin, help.
  */
 #include "cli/output.h"
 #include "cli/run.h"
@@ -74,6 +74,22 @@ int hf_cli_plugin(struct hf_cli *cli, const char *name)
         hf_op_plugin_list(&cli->world, &report);
     cli->exit = report.exit;
     hf_cli_finish(cli, &report, name ? hf_render_plugin_info : hf_render_plugin_list, true);
+    return HF_OK;
+}
+
+int hf_cli_key(struct hf_cli *cli, const char *path)
+{
+    struct hf_arguments *arguments = &cli->arguments;
+    const char *stage = hf_arguments_text(arguments, HF_FLAG_STAGE), *out = hf_arguments_text(arguments, HF_FLAG_OUT);
+    struct hf_report report = {0};
+    if (hf_cli_settings_if_any(cli) < 0)
+        return cli->ctx.error.code;
+    if (path)
+        hf_op_key_show(&cli->world, stage, path, &report);
+    else
+        hf_op_key_new(&cli->world, stage, out, &report);
+    cli->exit = report.exit;
+    hf_cli_finish(cli, &report, hf_render_key, true);
     return HF_OK;
 }
 

@@ -23,6 +23,7 @@ void hf_render_prune(struct hf_text *, const json_t *report, const struct hf_ren
 void hf_render_audit(struct hf_text *, const json_t *report, const struct hf_render *);
 void hf_render_config_show(struct hf_text *, const json_t *report, const struct hf_render *);
 void hf_render_config_validate(struct hf_text *, const json_t *report, const struct hf_render *);
+void hf_render_key(struct hf_text *, const json_t *report, const struct hf_render *);
 void hf_render_plugin_list(struct hf_text *, const json_t *report, const struct hf_render *);
 void hf_render_plugin_info(struct hf_text *, const json_t *report, const struct hf_render *);
 /* An array of reports, as one table. */

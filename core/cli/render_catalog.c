@@ -260,6 +260,8 @@ void hf_render_show(struct hf_text *out, const json_t *report, const struct hf_r
         show_line(out, "stages", "%s", stages.data);
     if (*hf_member_text(manifest, "holdfast"))
         show_line(out, "made by", "holdfast %s", hf_member_text(manifest, "holdfast"));
+    if (hf_member_true(report, "sealed"))
+        show_line(out, "sealed", "parts, facts and findings can be told with the key only");
     show_artifacts(out, report, how);
     show_sinks(out, report);
     show_values(out, "facts", json_object_get(manifest, "facts"), how);

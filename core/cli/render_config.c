@@ -155,3 +155,16 @@ void hf_render_plugin_info(struct hf_text *out, const json_t *report, const stru
         json_array_foreach(json_object_get(plugin, "options"), j, option) info_option(out, option);
     }
 }
+
+/* The public keys alone, so that scripts can take them as they are. */
+void hf_render_key(struct hf_text *out, const json_t *report, const struct hf_render *how)
+{
+    const json_t *item;
+    size_t index;
+    (void)how;
+    json_array_foreach(json_object_get(report, "public"), index, item)
+    {
+        hf_safe_add(out, json_string_value(item));
+        hf_text_add(out, "\n");
+    }
+}

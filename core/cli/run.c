@@ -419,6 +419,10 @@ int hf_command_run(struct hf_cli *cli)
         return run_restore(cli);
     case HF_COMMAND_CONFIG_VALIDATE:
         return hf_cli_config_validate(cli);
+    case HF_COMMAND_KEY_NEW:
+        return hf_cli_key(cli, NULL);
+    case HF_COMMAND_KEY_SHOW:
+        return hf_cli_key(cli, cli->arguments.words.items[0]);
     case HF_COMMAND_PLUGIN_LIST:
         return hf_cli_plugin(cli, NULL);
     case HF_COMMAND_PLUGIN_INFO:

@@ -23,6 +23,7 @@ int hf_cli_exclude(struct hf_cli *, int first, int second, const char *hint);
 
 int hf_cli_config_validate(struct hf_cli *);
 int hf_cli_plugin(struct hf_cli *, const char *name); /* NULL: list them */
+int hf_cli_key(struct hf_cli *, const char *path);    /* NULL: make one  */
 int hf_cli_help(struct hf_cli *);
 
 #endif

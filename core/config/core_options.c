@@ -46,6 +46,11 @@ static const struct hf_option source_options[] = {
 
 static const struct hf_option stage_options[] = {
     {.key = "plugin", .type = HF_STRING, .flags = HF_REQUIRED, .help = "name of the stage plugin"},
+    {.key = "manifest",
+     .type = HF_ENUM,
+     .choices = "sealed|open",
+     .help = "of a stage that encrypts: sealed, the default, encrypts also what the manifest tells of the contents (names, "
+             "paths, facts, findings); open leaves it readable"},
 };
 
 static const struct hf_option sink_options[] = {

@@ -2,6 +2,7 @@
 #include "config/option.h"
 #include "config/value.h"
 #include <assert.h>
+#include <openssl/crypto.h>
 #include <string.h>
 
 /* Messages cannot mask shorter ones without masking everything (base/log.h). */
@@ -141,6 +142,9 @@ void hf_config_free(struct hf_config *config)
     if (!config)
         return;
     for (size_t i = 0; i < config->count; i++) {
+        /* A secret is not left lying in memory that others get. */
+        if ((config->settings[i].option.flags & HF_SECRET) && config->settings[i].text)
+            OPENSSL_cleanse(config->settings[i].text, strlen(config->settings[i].text));
         free(config->settings[i].text);
         hf_strings_clear(&config->settings[i].items);
     }

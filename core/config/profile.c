@@ -116,19 +116,6 @@ static void take_source(struct hf_profile *profile, const struct hf_ini_section 
     hf_diagnostics_clear(&ignored);
 }
 
-static void take_stage(struct hf_profile *profile, const struct hf_ini_section *section)
-{
-    if (profile->stage_count == 1) {
-        hf_auto_free char *title = section_title(section);
-        hf_auto_free char *text =
-            hf_strf("%s is a second stage, but a profile may have only one; the first one is on line %d", title,
-                    profile->stages[0].ini->line);
-        complain(profile, section->line, "keep the one that compresses", text);
-        return;
-    }
-    profile->stages[profile->stage_count++] = plugin_section(profile, section, HF_STAGE);
-}
-
 static void take_sections(struct hf_profile *profile)
 {
     const struct hf_ini *ini = profile->ini;
@@ -141,7 +128,7 @@ static void take_sections(struct hf_profile *profile)
         if (strcmp(section->kind, "source") == 0)
             take_source(profile, section);
         else if (strcmp(section->kind, "stage") == 0)
-            take_stage(profile, section);
+            profile->stages[profile->stage_count++] = plugin_section(profile, section, HF_STAGE);
         else if (strcmp(section->kind, "sink") == 0)
             profile->sinks[profile->sink_count++] = plugin_section(profile, section, HF_SINK);
     }
@@ -237,6 +224,7 @@ struct hf_profile *hf_profile_read(const char *path)
     profile->verify = core_config(profile, "verify");
     const char *level = hf_config_text(profile->verify, "level");
     profile->level = level ? hf_level_parse(level) : HF_LEVEL_CONTENT;
+    profile->level_insists = hf_config_at(profile->verify, "level")->line != 0;
     hf_diagnostics_sort(&profile->diagnostics);
     return profile;
 }

@@ -38,6 +38,7 @@ struct hf_profile {
     int jobs;                                              /* [source] jobs; 0: default                  */
     struct hf_retention retention;
     int level;                                /* enum hf_level                              */
+    bool level_insists;                       /* the file says it: not merely the default   */
     struct hf_plugin_section source;          /* .ini NULL when missing (then diagnosed)    */
     struct hf_plugin_section *stages, *sinks; /* in the file's order                        */
     size_t stage_count, sink_count;

@@ -14,33 +14,103 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HEAD_SIZE = 4096 };
+enum { HEAD_SIZE = 4096, STAGES_MAX = 8 };
 
-/* The stage that knows the file's first bytes best; *ret_stage NULL when none does: stored as it is. */
-static int recognise(struct hf_ctx *ctx, int fd, struct hf_instance **ret_stage)
+/* The stage plugin that knows these first bytes best; NULL when none does: they are stored as they are. */
+static int recognise_head(struct hf_ctx *ctx, const void *head, size_t size, const char **ret_plugin)
 {
-    unsigned char head[HEAD_SIZE];
     const struct hf_loaded **items = NULL;
-    const char *best = NULL;
     size_t count = 0;
     int best_score = 0;
-    ssize_t size = pread(fd, head, sizeof(head), 0);
-    int rc;
+    int rc = hf_loader_all(ctx, &items, &count);
 
-    *ret_stage = NULL;
-    if (size < 0)
-        return hf_fail_errno(ctx, errno, "read");
-    rc = hf_loader_all(ctx, &items, &count);
+    *ret_plugin = NULL;
     for (size_t i = 0; rc == HF_OK && i < count; i++) {
-        int score = items[i]->plugin.kind == HF_STAGE ? items[i]->stage.recognise(head, (size_t)size) : 0;
+        int score = items[i]->plugin.kind == HF_STAGE ? items[i]->stage.recognise(head, size) : 0;
 
         if (score > best_score) {
             best_score = score;
-            best = items[i]->plugin.name;
+            *ret_plugin = items[i]->plugin.name;
         }
     }
     free(items);
-    return rc == HF_OK && best != NULL ? hf_instance_default(ctx, HF_STAGE, best, NULL, ret_stage) : rc;
+    return rc;
+}
+
+/* How the file begins when the stages, outermost first, have decoded it. */
+static int read_head(struct hf_ctx *ctx, const char *path, const struct hf_chain *outer, void *head, size_t *ret_size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC), rc = HF_OK;
+    struct hf_pull *pull;
+    int64_t got = 1;
+
+    if (fd < 0)
+        return hf_fail_errno(ctx, errno, "open '%s'", path);
+    pull = hf_pull_file(fd, path);
+    for (size_t i = 0; rc == HF_OK && i < outer->count; i++)
+        rc = hf_pull_decode(ctx, outer->items[i], HF_DECODE_OBJECT, hf_steal(pull), path, &pull);
+    for (*ret_size = 0; rc == HF_OK && got > 0 && *ret_size < HEAD_SIZE;) {
+        got = hf_pull_read(pull, ctx, (char *)head + *ret_size, HEAD_SIZE - *ret_size);
+        *ret_size += got > 0 ? (size_t)got : 0;
+    }
+    hf_pull_free(pull);
+    return rc != HF_OK ? rc : got < 0 ? (int)got : HF_OK;
+}
+
+/* The profile's stage of that plugin, since it may know keys; without one, the plugin with its defaults. */
+static int open_stage(struct hf_ctx *ctx, struct hf_profile *profile, const char *plugin, struct hf_instance **ret_stage)
+{
+    for (size_t i = 0; profile != NULL && i < profile->stage_count; i++) {
+        struct hf_diagnostics diagnostics = {0};
+        struct hf_instance *stage;
+        int rc;
+
+        if (!hf_text_equal(profile->stages[i].plugin, plugin))
+            continue;
+        stage = hf_instance_new(ctx, profile, &profile->stages[i], &diagnostics);
+        rc = stage ? hf_instance_open(stage, ctx)
+                   : hf_fail(ctx, HF_E_CONFIG, "profile '%s' is not valid: %s", profile->name,
+                             diagnostics.count > 0 ? diagnostics.items[0].text : "a stage names no plugin");
+        hf_diagnostics_clear(&diagnostics);
+        if (rc == HF_OK)
+            *ret_stage = stage;
+        else
+            hf_instance_free(stage);
+        return rc;
+    }
+    return hf_instance_default(ctx, HF_STAGE, plugin, NULL, ret_stage);
+}
+
+/* The stages by which the file was made, in the order of encoding. Behind a block stage nothing else is looked for: what it
+ * compressed may well be compressed once more, and is then meant to be. */
+static int recognise(struct hf_ctx *ctx, const char *path, struct hf_profile *profile, struct hf_chain *ret_stages)
+{
+    struct hf_chain outer = {0};
+    int rc = HF_OK;
+
+    while (rc == HF_OK && (outer.count == 0 || hf_stage_is_chunked(outer.items[outer.count - 1]))) {
+        unsigned char head[HEAD_SIZE];
+        const char *plugin = NULL;
+        struct hf_instance *stage = NULL;
+        size_t size = 0;
+
+        rc = read_head(ctx, path, &outer, head, &size);
+        if (rc == HF_OK)
+            rc = recognise_head(ctx, head, size, &plugin);
+        if (rc != HF_OK || plugin == NULL)
+            break;
+        if (outer.count == STAGES_MAX)
+            rc = hf_fail(ctx, HF_E_UNSUPPORTED, "'%s' was encoded by more than %d stages", path, STAGES_MAX);
+        if (rc == HF_OK)
+            rc = open_stage(ctx, profile, plugin, &stage);
+        if (rc == HF_OK)
+            hf_chain_add(&outer, stage, true);
+    }
+    for (size_t i = outer.count; i-- > 0;)
+        hf_chain_add(ret_stages, outer.items[i], true);
+    free(outer.items);
+    free(outer.owned);
+    return rc;
 }
 
 /* The source of the profile that the file's name begins with. */
@@ -155,7 +225,9 @@ static int restore_file(struct hf_ctx *ctx, const struct hf_world *world, const 
                            .name = "whole",
                            .raw_size = UINT64_MAX,
                            .flags = HF_PART_WHOLE};
-    struct hf_instance *source = NULL, *stage = NULL;
+    hf_auto_free char *profile = hf_strndup(id ? id : base, strcspn(id ? id : base, "_."));
+    struct hf_instance *source = NULL;
+    struct hf_chain stages = {0};
     struct hf_part_reader *reader = NULL;
     int fd = open(options->file, O_RDONLY | O_CLOEXEC);
     int rc = fd < 0 ? hf_fail_errno(ctx, errno, "open '%s'", options->file) : HF_OK;
@@ -166,18 +238,18 @@ static int restore_file(struct hf_ctx *ctx, const struct hf_world *world, const 
         rc = hf_place_for(ctx, source, options->to, ret_to);
     request.to = *ret_to;
     if (rc == HF_OK)
-        rc = recognise(ctx, fd, &stage);
-    if (rc == HF_OK)
-        rc = hf_check_gate(ctx, source, stage);
+        rc = recognise(ctx, options->file, hf_settings_profile(world->settings, profile), &stages);
+    for (size_t i = 0; rc == HF_OK && i < stages.count; i++)
+        rc = hf_check_gate(ctx, source, stages.items[i]);
     if (rc == HF_OK) {
-        rc = hf_part_reader_open_file(ctx, fd, options->file, stage, &reader);
+        rc = hf_part_reader_open_file(ctx, fd, options->file, &stages, &reader);
         fd = -1;
     }
     if (rc == HF_OK)
         rc = restore_whole(ctx, source, reader, &request, &part);
     hf_part_reader_close(reader);
     hf_cleanup_close(&fd);
-    hf_instance_free(stage);
+    hf_chain_clear(&stages);
     hf_instance_free(source);
     return rc;
 }

@@ -8,6 +8,7 @@
 #include "base/cancel.h"
 #include "base/log.h"
 #include "ops/content.h"
+#include "ops/seal.h"
 
 #include <string.h>
 
@@ -32,6 +33,8 @@ static int find_recorded(struct hf_run *run, struct hf_ctx *ctx, struct hf_manif
     }
     if (rc == HF_OK && backup != NULL)
         rc = hf_catalog_manifest(ctx, hf_backup_best_copy(backup)->sink, backup->id, ret_manifest);
+    if (rc == HF_OK && *ret_manifest != NULL)
+        rc = hf_seal_open(run, ctx, ret_manifest);
     hf_catalog_free(catalog);
     return rc;
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "catalog/objects.h"
 #include "ops/publish.h"
+#include "ops/seal.h"
 #include "pipeline/pipeline.h"
 
 #include <string.h>
@@ -24,6 +25,18 @@ struct backup {
     json_t *json; /* the report's */
 };
 
+/* Without the key nobody knows what the previous backup held, so nothing can be compared with it. */
+static void open_previous(struct backup *self)
+{
+    struct hf_ctx ctx = hf_run_ctx(self->run);
+
+    if (hf_seal_open(self->run, &ctx, &self->previous) != HF_OK)
+        hf_services_finding(&self->run->services, HF_INFO, "previous-sealed", self->previous->id,
+                            "what is backed up is not compared with this previous backup, whose manifest is sealed: %s",
+                            ctx.error.text);
+    hf_error_clear(&ctx.error);
+}
+
 /* The newest backup that is whole: what the source compares with. */
 static void load_previous(struct backup *self)
 {
@@ -37,7 +50,10 @@ static void load_previous(struct backup *self)
             hf_log(HF_LOG_WARNING, NULL, "%s", ctx.error.text);
         hf_error_clear(&ctx.error);
     }
-    if (self->previous != NULL && strcmp(self->previous->source_plugin, self->run->source->loaded->plugin.name) == 0) {
+    if (self->previous != NULL && self->previous->sealed != NULL)
+        open_previous(self);
+    if (self->previous != NULL && self->previous->sealed == NULL &&
+        strcmp(self->previous->source_plugin, self->run->source->loaded->plugin.name) == 0) {
         self->run->services.recorded_facts = self->previous->facts;
         self->run->services.recorded_context = self->previous->context;
     }
@@ -94,17 +110,21 @@ static void begin_manifest(struct backup *self)
     manifest->tool_version = hf_strdup(HOLDFAST_VERSION);
     manifest->source_plugin = hf_strdup(run->source->loaded->plugin.name);
     manifest->source_version = hf_strdup(run->source->loaded->plugin.version);
-    if (run->stage != NULL) {
-        manifest->stages = hf_alloc_array(1, sizeof(*manifest->stages));
-        manifest->stages[0].plugin = hf_strdup(run->stage->loaded->plugin.name);
-        manifest->stages[0].version = hf_strdup(run->stage->loaded->plugin.version);
-        manifest->stage_count = 1;
+    manifest->stages = hf_alloc_array(run->stages.count + 1, sizeof(*manifest->stages));
+    for (size_t i = 0; i < run->stages.count; i++) {
+        const struct hf_plugin *plugin = &run->stages.items[i]->loaded->plugin;
+
+        manifest->stages[manifest->stage_count].plugin = hf_strdup(plugin->name);
+        manifest->stages[manifest->stage_count++].version = hf_strdup(plugin->version);
     }
     json_decref(manifest->options);
     manifest->options = json_object();
     hf_json_set(manifest->options, "source", options_json(run->source->config));
-    if (run->stage != NULL)
-        hf_json_set(manifest->options, "stage", options_json(run->stage->config));
+    for (size_t i = 0; i < run->stages.count; i++) {
+        hf_auto_free char *section = hf_strf("stage %s", run->stages.items[i]->name);
+
+        hf_json_set(manifest->options, section, options_json(run->stages.items[i]->config));
+    }
     for (size_t i = 0; i < run->sink_count; i++) {
         hf_auto_free char *section = hf_strf("sink %s", run->sinks[i]->name);
 
@@ -140,7 +160,7 @@ static int take(struct backup *self, struct hf_ctx *ctx)
 {
     struct hf_run *run = self->run;
     struct hf_pipeline_plan plan = {.source = run->source,
-                                    .stage = run->stage,
+                                    .stage = hf_chain_block(&run->stages),
                                     .jobs = run->jobs,
                                     .workers = run->workers,
                                     .services = &run->services,
@@ -150,6 +170,7 @@ static int take(struct backup *self, struct hf_ctx *ctx)
     if (rc < 0)
         return rc;
     plan.session = self->session;
+    plan.layers = hf_chain_chunked(&run->stages, &plan.layer_count);
     self->fanout = hf_fanout_new(&run->services, run->world->cancel, run->sinks, run->sink_count);
     rc = hf_pipeline_run(&plan, ctx, self->fanout, self->manifest);
     rc = source_end(self, ctx, rc);
@@ -175,7 +196,7 @@ static void finish_manifest(struct backup *self)
     }
 }
 
-static void verify_each(struct backup *self, int level)
+static void verify_each(struct backup *self, struct hf_wish wish)
 {
     json_t *checks = json_array();
 
@@ -186,8 +207,9 @@ static void verify_each(struct backup *self, int level)
 
         if (hf_fanout_dropped(self->fanout, i) != NULL)
             continue;
-        if (hf_verify_copy(self->run, &ctx, self->run->sinks[i], self->manifest, level, &whole, &check) != HF_OK) {
-            check = hf_check_failed(self->run->sinks[i], self->manifest->id, level, &ctx.error);
+        if (hf_verify_copy(self->run, &ctx, self->run->sinks[i], self->manifest->id, wish, &whole, &check) != HF_OK) {
+            check = hf_check_failed(self->run->sinks[i], self->manifest->id, wish.level, &ctx.error);
+            self->damaged = self->damaged || ctx.error.code == HF_E_CORRUPT;
             self->unverified = self->unverified || self->run->sinks[i]->required || hf_cancel_signal() != 0;
             self->partial = true;
         } else if (!whole) {
@@ -271,12 +293,38 @@ static size_t report_sinks(struct backup *self, bool stored)
     return dropped;
 }
 
+static struct hf_wish wish_of(const struct backup *self)
+{
+    if (self->options->level >= 0)
+        return (struct hf_wish){self->options->level, true};
+    return (struct hf_wish){self->run->profile->level, self->run->profile->level_insists};
+}
+
+/* What can be known beforehand to go wrong with the stages. */
+static int check_stages(struct backup *self, struct hf_ctx *ctx)
+{
+    struct hf_wish wish = wish_of(self);
+    bool can = true;
+    int rc = hf_check_stages(self->run, ctx);
+
+    if (rc == HF_OK && wish.level >= HF_LEVEL_CONTENT && wish.insists)
+        rc = hf_can_decode(ctx, &self->run->stages, &can);
+    if (rc != HF_OK || can)
+        return rc;
+    hf_fail(ctx, HF_E_REFUSED,
+            "the backup would be encrypted, and the profile has no key to read it: so it cannot be verified at level %s",
+            hf_level_text(wish.level));
+    return hf_hint(ctx, "verify at level digest: say so in [verify], or leave 'level' out");
+}
+
 /* The backup itself, up to the moment when it exists. */
 static int store(struct backup *self, struct hf_ctx *ctx)
 {
     size_t away = 0;
-    int rc = hf_run_catalog(self->run, ctx, &self->catalog, &away);
+    int rc = check_stages(self, ctx);
 
+    if (rc == HF_OK)
+        rc = hf_run_catalog(self->run, ctx, &self->catalog, &away);
     if (rc != HF_OK)
         return rc;
     load_previous(self);
@@ -295,7 +343,7 @@ static int store(struct backup *self, struct hf_ctx *ctx)
 
 static int conclude(struct backup *self, struct hf_ctx *ctx, int rc)
 {
-    int level = self->options->level >= 0 ? self->options->level : self->run->profile->level;
+    struct hf_wish wish = wish_of(self);
     const char *outcome = rc != HF_OK ? "failed" : self->unchanged ? "unchanged" : "stored";
     bool stored = rc == HF_OK && !self->unchanged;
     size_t dropped = report_sinks(self, stored);
@@ -305,8 +353,8 @@ static int conclude(struct backup *self, struct hf_ctx *ctx, int rc)
         hf_json_set_text(self->json, "previous", self->previous->id);
     if (stored) {
         report_stored(self);
-        if (level != HF_LEVEL_NONE)
-            verify_each(self, level);
+        if (wish.level != HF_LEVEL_NONE)
+            verify_each(self, wish);
         if (self->damaged)
             exit = HF_EXIT_DAMAGED;
         else if (self->unverified)
@@ -315,7 +363,7 @@ static int conclude(struct backup *self, struct hf_ctx *ctx, int rc)
             exit = HF_EXIT_PARTIAL;
         if (exit == HF_EXIT_PARTIAL)
             outcome = "partial";
-        if (exit == HF_EXIT_OK && retain_each(self, ctx, level) != HF_OK)
+        if (exit == HF_EXIT_OK && retain_each(self, ctx, wish.level) != HF_OK)
             exit = hf_exit_of_making(ctx->error.code);
     }
     hf_json_set_text(self->json, "outcome", outcome);
@@ -330,8 +378,10 @@ static int rehearse(struct backup *self, struct hf_ctx *ctx)
     json_t *would_store = json_array(), *would_remove = json_array(), *skipped = json_array();
     hf_auto_free char *id = NULL;
     size_t away = 0;
-    int rc = hf_run_catalog(self->run, ctx, &self->catalog, &away);
+    int rc = check_stages(self, ctx);
 
+    if (rc == HF_OK)
+        rc = hf_run_catalog(self->run, ctx, &self->catalog, &away);
     if (rc == HF_OK) {
         id = hf_key_id(self->run->profile->name, choose_time(self));
         hf_json_set_text(self->json, "id", id);

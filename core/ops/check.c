@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ops/run.h"
+#include "ops/seal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,6 +25,7 @@ static void check_plugins(struct hf_run *run, struct hf_ctx *ctx, int *exit)
         hf_instance_enter(run->source, ctx);
         note(run, ctx, run->source->who, hf_instance_leave(run->source, ctx, source->check(run->source->self, ctx)), exit);
     }
+    note(run, ctx, "stages", hf_check_stages(run, ctx), exit);
     for (size_t i = 0; i < run->sink_count; i++) {
         struct hf_instance *sink = run->sinks[i];
 

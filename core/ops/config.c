@@ -2,7 +2,7 @@
  *
  * Configuration as the program sees it: validate and show.
  */
-#include "ops/run.h"
+#include "ops/seal.h"
 
 #include <string.h>
 
@@ -35,11 +35,40 @@ static void try_section(struct hf_profile *profile, const struct hf_plugin_secti
     hf_instance_free(instance);
 }
 
+/* The stages, each and together. */
+static void try_stages(struct hf_profile *profile, struct hf_diagnostics *diagnostics)
+{
+    struct hf_ctx ctx = {0};
+    struct hf_chain stages = {0};
+    bool in_order = true;
+    int seal;
+
+    for (size_t i = 0; i < profile->stage_count; i++) {
+        const struct hf_plugin_section *section = &profile->stages[i];
+        struct hf_instance *stage = hf_instance_new(&ctx, profile, section, diagnostics);
+        int rc;
+
+        if (stage == NULL)
+            continue;
+        hf_chain_add(&stages, stage, true);
+        rc = hf_instance_open(stage, &ctx);
+        if (rc == HF_OK && in_order) { /* said once */
+            rc = hf_chain_check(&ctx, &stages);
+            if (rc == HF_OK)
+                rc = hf_seal_choose(&ctx, &stages, &seal);
+            in_order = rc == HF_OK;
+        }
+        if (rc != HF_OK)
+            hf_diagnose(diagnostics, HF_ERROR, profile->path, section->ini->line, ctx.error.hint, "%s", ctx.error.text);
+        hf_error_clear(&ctx.error);
+    }
+    hf_chain_clear(&stages);
+}
+
 static void validate_profile(struct hf_profile *profile)
 {
     try_section(profile, &profile->source, &profile->diagnostics);
-    for (size_t i = 0; i < profile->stage_count; i++)
-        try_section(profile, &profile->stages[i], &profile->diagnostics);
+    try_stages(profile, &profile->diagnostics);
     for (size_t i = 0; i < profile->sink_count; i++)
         try_section(profile, &profile->sinks[i], &profile->diagnostics);
     hf_diagnostics_sort(&profile->diagnostics);

@@ -96,9 +96,12 @@ static int hash_object(struct hf_content *content, struct hf_ctx *ctx, const str
 
 static int check_digest(struct hf_content *content, struct hf_ctx *ctx, const struct hf_manifest_artifact *artifact)
 {
+    size_t index = (size_t)(artifact - content->manifest->artifacts);
     char hex[HF_SHA256_HEX];
     int rc = hash_object(content, ctx, artifact, hex);
 
+    if (rc == HF_OK || is_damage(rc))
+        atomic_store(&content->digests[index], rc == HF_OK && strcmp(hex, artifact->sha256) == 0 ? 1 : 2);
     if (is_damage(rc)) {
         report_damage(content, ctx, "object-unreadable", artifact->key);
         return HF_OK;
@@ -109,13 +112,30 @@ static int check_digest(struct hf_content *content, struct hf_ctx *ctx, const st
     return rc;
 }
 
+/* A key that opens nothing: is it the wrong one, or is what it would open damaged? */
+static bool is_damaged_lock(struct hf_content *content, const struct hf_manifest_artifact *artifact)
+{
+    size_t index = (size_t)(artifact - content->manifest->artifacts);
+    struct hf_ctx ctx = {.cancel = content->run->world->cancel, .services = content->services};
+    char hex[HF_SHA256_HEX];
+
+    if (atomic_load(&content->digests[index]) == 0) {
+        int rc = hash_object(content, &ctx, artifact, hex);
+
+        if (rc == HF_OK || is_damage(rc))
+            atomic_store(&content->digests[index], rc == HF_OK && strcmp(hex, artifact->sha256) == 0 ? 1 : 2);
+        hf_error_clear(&ctx.error);
+    }
+    return atomic_load(&content->digests[index]) == 2;
+}
+
 static int check_part(struct hf_content *content, struct hf_ctx *ctx, const struct hf_task *task)
 {
     struct hf_instance *source = content->run->source;
     struct hf_part part = hf_part_of(task->artifact, task->part);
     hf_auto_free char *subject = hf_strf("%s:%s", task->artifact->key, task->part->name);
     struct hf_part_reader *reader = NULL;
-    int rc = hf_part_reader_open(ctx, content->sink, content->stage, task->artifact->key, task->part, &reader);
+    int rc = hf_part_reader_open(ctx, content->shelf, task->artifact, task->part, &reader);
 
     if (rc == HF_OK && source->loaded->source.verify_part != NULL) {
         hf_instance_enter(source, ctx);
@@ -126,7 +146,8 @@ static int check_part(struct hf_content *content, struct hf_ctx *ctx, const stru
     if (rc == HF_OK)
         rc = hf_part_reader_finish(reader);
     /* A source that fails for its own reasons (a full scratch disk) has not found damage. */
-    if (rc < 0 && (is_damage(reader ? hf_part_reader_failed(reader) : rc) || rc == HF_E_CORRUPT)) {
+    if (rc < 0 && (is_damage(reader ? hf_part_reader_failed(reader) : rc) || rc == HF_E_CORRUPT ||
+                   (rc == HF_E_AUTH && reader == NULL && is_damaged_lock(content, task->artifact)))) {
         if (ctx->error.code == 0)
             hf_fail(ctx, rc, "%s", hf_code_text(rc));
         report_damage(content, ctx, "part-damaged", subject);
@@ -174,7 +195,9 @@ static int begin_session(struct hf_content *content, struct hf_ctx *ctx)
     int rc = hf_source_matches(content->run, ctx, content->manifest);
 
     if (rc == HF_OK)
-        rc = hf_run_stage_of(content->run, ctx, content->manifest, &content->stage);
+        rc = hf_run_stages_of(content->run, ctx, content->manifest, &content->stages);
+    if (rc == HF_OK)
+        content->shelf = hf_shelf_new(content->sink, &content->stages, content->manifest);
     if (rc != HF_OK || ops->verify_begin == NULL)
         return rc;
     hf_instance_enter(content->run->source, ctx);
@@ -210,6 +233,7 @@ int hf_content_check(struct hf_content *content, struct hf_ctx *ctx)
     };
     int rc = content->decode ? begin_session(content, ctx) : HF_OK;
 
+    content->digests = hf_alloc_array(content->manifest->artifact_count + 1, sizeof(*content->digests));
     if (rc == HF_OK) {
         struct hf_ctx end = {.cancel = ctx->cancel, .services = ctx->services};
         int ended = HF_OK;
@@ -229,7 +253,10 @@ int hf_content_check(struct hf_content *content, struct hf_ctx *ctx)
         hf_error_clear(&end.error);
         content->facts_seen = rc == HF_OK && content->decode && content->run->source->loaded->source.verify_part != NULL;
     }
-    hf_instance_free(content->stage);
-    content->stage = NULL;
+    hf_shelf_free(content->shelf);
+    hf_chain_clear(&content->stages);
+    free(content->digests);
+    content->digests = NULL;
+    content->shelf = NULL;
     return rc;
 }

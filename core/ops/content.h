@@ -17,7 +17,9 @@ struct hf_content {
     bool facts_seen;              /* out: the source has reported all facts that it could */
 
     /* internal */
-    struct hf_instance *stage;
+    struct hf_chain stages;
+    atomic_int *digests; /* per artifact: 0 not known yet, 1 right, 2 wrong or unreadable */
+    struct hf_shelf *shelf;
     void *session;
 };
 

@@ -2,7 +2,7 @@
  *
  * What there is: list and show.
  */
-#include "ops/run.h"
+#include "ops/seal.h"
 
 #include "base/log.h"
 
@@ -88,6 +88,7 @@ static void show(struct hf_report *report, const struct hf_backup *backup, const
 
     hf_json_set_time(report->json, "time", backup->time_ms);
     hf_json_set(report->json, "manifest", hf_manifest_json(manifest));
+    hf_json_set(report->json, "sealed", json_boolean(manifest->sealed != NULL));
     for (size_t i = 0; i < backup->copy_count; i++) {
         hf_json_append(sinks, hf_copy_json(&backup->copies[i]));
         for (size_t a = 0; a < manifest->artifact_count; a++) {
@@ -102,6 +103,20 @@ static void show(struct hf_report *report, const struct hf_backup *backup, const
     }
     hf_json_set(report->json, "sinks", sinks);
     hf_json_set(report->json, "locations", locations);
+}
+
+/* With the key at hand everything is shown; without it, what is not sealed. A key that cannot be used is worth a warning. */
+static void open_if_possible(struct hf_run *run, struct hf_manifest **manifest)
+{
+    struct hf_ctx ctx = hf_run_ctx(run);
+    bool can = false;
+    int rc = (*manifest)->sealed ? hf_can_read(run, &ctx, *manifest, &can) : HF_OK;
+
+    if (rc == HF_OK && can)
+        rc = hf_seal_open(run, &ctx, manifest);
+    if (rc != HF_OK)
+        hf_log(HF_LOG_WARNING, NULL, "%s", ctx.error.text);
+    hf_error_clear(&ctx.error);
 }
 
 void hf_op_show(const struct hf_world *world, struct hf_profile *profile, const char *name, int64_t at_ms,
@@ -129,6 +144,8 @@ void hf_op_show(const struct hf_world *world, struct hf_profile *profile, const 
                   : hf_fail(&ctx, HF_E_CORRUPT, "the manifest of '%s' cannot be read: %s", backup->id,
                             backup->copy_count > 0 && backup->copies[0].problem ? backup->copies[0].problem : "unknown");
     }
+    if (rc == HF_OK)
+        open_if_possible(&run, &manifest);
     if (rc == HF_OK)
         show(report, backup, manifest);
     hf_report_end(report, &ctx, rc != HF_OK ? hf_exit_of_code(ctx.error.code) : HF_EXIT_OK);

@@ -72,8 +72,8 @@ void hf_op_backup(const struct hf_world *, struct hf_profile *, const struct hf_
  *  "orphans":[…],"unreachable":[sink names]}, oldest first */
 void hf_op_list(const struct hf_world *, struct hf_profile *, struct hf_report *);
 
-/* `name`, `at_ms` as in hf_catalog_find. {"profile","exit","id","time","manifest":{…},"sinks":[as in list],
- * "locations":[{"key","location","sink"}]} */
+/* `name`, `at_ms` as in hf_catalog_find. {"profile","exit","id","time","manifest":{…},"sealed":bool (and could not be opened),
+ * "sinks":[as in list],"locations":[{"key","location","sink"}]} */
 void hf_op_show(const struct hf_world *, struct hf_profile *, const char *name, int64_t at_ms, struct hf_report *);
 
 struct hf_verify_options {
@@ -133,6 +133,12 @@ size_t hf_op_validate(const struct hf_world *, struct hf_report *);
 /* Effective values: {"profile","path","sections":[{"section","plugin"?,"options":[{"key","value","origin":"FILE:LINE"|"default",
  * "secret":bool}]}]}; secrets masked. */
 void hf_op_config_show(const struct hf_world *, struct hf_profile *, struct hf_report *);
+
+/* Keys for stages that encrypt. plugin: the stage plugin, NULL: the only one that has keys. key_new writes a new secret key
+ * to `out` (NULL: PLUGIN.key in the configuration's folder), which must not exist, for its owner only.
+ * {"exit","stage"?,"path"?,"public"?:[what goes into profiles]} */
+void hf_op_key_new(const struct hf_world *, const char *plugin, const char *out, struct hf_report *);
+void hf_op_key_show(const struct hf_world *, const char *plugin, const char *path, struct hf_report *);
 
 /* {"plugins":[{"kind","name","version","summary","license","path"}]} */
 void hf_op_plugin_list(const struct hf_world *, struct hf_report *);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "catalog/objects.h"
+#include "ops/seal.h"
 
 #include <string.h>
 
@@ -12,6 +13,8 @@ struct publish {
     struct hf_fanout *fanout;
     struct hf_manifest *manifest;
     bool *visible; /* per sink: the manifest is there */
+    char *text;    /* the manifest's, once it is final */
+    size_t size;
 };
 
 static int begin(struct publish *self, struct hf_ctx *ctx, size_t sink)
@@ -31,15 +34,8 @@ static int put_objects(struct publish *self, struct hf_ctx *ctx, size_t sink)
 static int put_manifest(struct publish *self, struct hf_ctx *ctx, size_t sink)
 {
     hf_auto_free char *key = hf_key_manifest(self->manifest->id);
-    size_t size = 0;
-    hf_auto_free char *text = hf_manifest_write(self->manifest, &size);
-    int rc;
+    int rc = hf_object_write(ctx, self->run->sinks[sink], key, "application/json", self->text, self->size);
 
-    /* What could not be read again must not be written. */
-    if (size > HF_MANIFEST_MAX_BYTES)
-        return hf_fail(ctx, HF_E_FAIL, "the manifest would have %zu bytes, more than the %d that are read: back the "
-                       "component up in several profiles", size, HF_MANIFEST_MAX_BYTES);
-    rc = hf_object_write(ctx, self->run->sinks[sink], key, "application/json", text, size);
     self->visible[sink] = rc == HF_OK;
     return rc;
 }
@@ -116,6 +112,17 @@ static void name_sinks(struct publish *self)
             hf_json_append(self->manifest->sinks, json_string(self->run->sinks[i]->name));
 }
 
+/* What could not be read again must not be written. */
+static int write_manifest(struct publish *self, struct hf_ctx *ctx)
+{
+    int rc = hf_seal_write(self->run, ctx, self->manifest, &self->text, &self->size);
+
+    if (rc == HF_OK && self->size > HF_MANIFEST_MAX_BYTES)
+        rc = hf_fail(ctx, HF_E_FAIL, "the manifest would have %zu bytes, more than the %d that are read: back the "
+                     "component up in several profiles", self->size, HF_MANIFEST_MAX_BYTES);
+    return rc;
+}
+
 int hf_publish(struct hf_run *run, struct hf_ctx *ctx, struct hf_fanout *fanout, struct hf_manifest *manifest)
 {
     struct publish self = {.run = run, .fanout = fanout, .manifest = manifest};
@@ -128,6 +135,8 @@ int hf_publish(struct hf_run *run, struct hf_ctx *ctx, struct hf_fanout *fanout,
     if (rc == HF_OK)
         rc = check_alive(&self, ctx);
     name_sinks(&self);
+    if (rc == HF_OK)
+        rc = write_manifest(&self, ctx);
     if (rc == HF_OK)
         rc = step(&self, ctx, put_manifest);
     if (rc == HF_OK)
@@ -146,5 +155,6 @@ int hf_publish(struct hf_run *run, struct hf_ctx *ctx, struct hf_fanout *fanout,
             take_back(&self, i);
     }
     free(self.visible);
+    free(self.text);
     return rc;
 }

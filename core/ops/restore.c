@@ -4,6 +4,7 @@
 #include "base/cancel.h"
 #include "base/log.h"
 #include "ops/content.h"
+#include "ops/seal.h"
 #include "pipeline/crew.h"
 #include "pipeline/part_reader.h"
 
@@ -13,7 +14,9 @@
 struct restore {
     struct hf_run *run;
     const struct hf_restore_options *options;
-    struct hf_instance *sink, *stage;
+    struct hf_instance *sink;
+    struct hf_chain stages;
+    struct hf_shelf *shelf;
     struct hf_manifest *manifest;
     void *session;
     struct hf_task *tasks; /* selected */
@@ -54,7 +57,7 @@ static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
     struct hf_instance *source = self->run->source;
     struct hf_part part = hf_part_of(task->artifact, task->part);
     struct hf_part_reader *reader = NULL;
-    int rc = hf_part_reader_open(ctx, self->sink, self->stage, task->artifact->key, task->part, &reader);
+    int rc = hf_part_reader_open(ctx, self->shelf, task->artifact, task->part, &reader);
 
     if (rc == HF_OK) {
         hf_instance_enter(source, ctx);
@@ -202,12 +205,13 @@ static int restore_backup(struct restore *self, struct hf_ctx *ctx, json_t *json
     if (rc == HF_OK && self->run->source->loaded->source.restore_begin == NULL)
         rc = hf_fail(ctx, HF_E_UNSUPPORTED, "source '%s' cannot restore", self->manifest->source_plugin);
     if (rc == HF_OK)
-        rc = hf_run_stage_of(self->run, ctx, self->manifest, &self->stage);
+        rc = hf_run_stages_of(self->run, ctx, self->manifest, &self->stages);
     if (rc == HF_OK)
         rc = hf_place_for(ctx, self->run->source, options->to, &self->to);
     if (rc != HF_OK)
         return rc;
     request.to = self->to;
+    self->shelf = hf_shelf_new(self->sink, &self->stages, self->manifest);
     self->run->services.recorded_facts = self->manifest->facts;
     self->run->services.recorded_context = self->manifest->context;
     hf_watch_begin(self->run->world, &self->run->services, "restoring %s", self->manifest->id);
@@ -241,7 +245,8 @@ static int choose(struct restore *self, struct hf_ctx *ctx, struct hf_catalog *c
                copy->problem ? copy->problem : "unknown");
     self->sink = copy->sink;
     hf_json_set_text(json, "sink", copy->sink->name);
-    return hf_catalog_manifest(ctx, copy->sink, backup->id, &self->manifest);
+    rc = hf_catalog_manifest(ctx, copy->sink, backup->id, &self->manifest);
+    return rc == HF_OK ? hf_seal_open(self->run, ctx, &self->manifest) : rc;
 }
 
 static void report(struct hf_report *result, const struct restore *self, const struct hf_services *services,
@@ -299,8 +304,9 @@ void hf_op_restore(const struct hf_world *world, struct hf_profile *profile, con
     hf_report_end(result, &ctx, exit);
     hf_catalog_free(catalog);
     hf_strings_clear(&away);
+    hf_shelf_free(self.shelf);
+    hf_chain_clear(&self.stages);
     hf_manifest_free(self.manifest);
-    hf_instance_free(self.stage);
     free(self.tasks);
     free(self.to);
     hf_run_close(&run);

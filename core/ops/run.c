@@ -4,6 +4,7 @@
 #include "base/cancel.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "ops/seal.h"
 #include "plugin/tempdir.h"
 
 #include <errno.h>
@@ -65,8 +66,10 @@ int hf_check_gate(struct hf_ctx *ctx, const struct hf_instance *source, const st
 
 static int check_gates(const struct hf_run *run, struct hf_ctx *ctx)
 {
-    int rc = hf_check_gate(ctx, run->source, run->stage);
+    int rc = HF_OK;
 
+    for (size_t i = 0; rc == HF_OK && i < run->stages.count; i++)
+        rc = hf_check_gate(ctx, run->source, run->stages.items[i]);
     for (size_t i = 0; rc == HF_OK && i < run->sink_count; i++)
         rc = hf_check_gate(ctx, run->source, run->sinks[i]);
     return rc;
@@ -79,8 +82,17 @@ static int open_plugins(struct hf_run *run, struct hf_ctx *ctx, int flags)
 
     if (rc == HF_OK && (flags & HF_RUN_SOURCE))
         rc = add_instance(run, ctx, &profile->source, &run->source);
-    if (rc == HF_OK && profile->stage_count > 0)
-        rc = add_instance(run, ctx, &profile->stages[0], &run->stage);
+    for (size_t i = 0; rc == HF_OK && i < profile->stage_count; i++) {
+        struct hf_instance *stage = NULL;
+
+        rc = add_instance(run, ctx, &profile->stages[i], &stage);
+        if (stage != NULL)
+            hf_chain_add(&run->stages, stage, true);
+    }
+    if (rc == HF_OK)
+        rc = hf_chain_check(ctx, &run->stages);
+    if (rc == HF_OK)
+        rc = hf_seal_choose(ctx, &run->stages, &run->seal);
     run->sinks = hf_alloc_array(profile->sink_count, sizeof(*run->sinks));
     for (size_t i = 0; rc == HF_OK && i < profile->sink_count; i++)
         rc = add_instance(run, ctx, &profile->sinks[i], &run->sinks[run->sink_count++]);
@@ -148,7 +160,7 @@ int hf_run_open(struct hf_run *run, struct hf_ctx *ctx, const struct hf_world *w
     memset(run, 0, sizeof(*run));
     run->world = world;
     run->profile = profile;
-    run->lock_fd = run->read_fd = -1;
+    run->lock_fd = run->read_fd = run->seal = -1;
     run->workers = profile->workers > 0 ? profile->workers : processors();
     run->jobs = profile->jobs > 0 ? profile->jobs : processors() < JOBS_DEFAULT ? processors() : JOBS_DEFAULT;
     hf_services_init(&run->services, world->settings->temp_dir);
@@ -168,7 +180,7 @@ void hf_run_close(struct hf_run *run)
     for (size_t i = 0; i < run->sink_count; i++)
         hf_instance_free(run->sinks[i]);
     free(run->sinks);
-    hf_instance_free(run->stage);
+    hf_chain_clear(&run->stages);
     hf_instance_free(run->source);
     hf_services_clear(&run->services);
     hf_cleanup_close(&run->read_fd);
@@ -176,7 +188,7 @@ void hf_run_close(struct hf_run *run)
     hf_cancel_forgive(run->world->cancel);
     run->sinks = NULL;
     run->sink_count = 0;
-    run->stage = run->source = NULL;
+    run->source = NULL;
 }
 
 int hf_run_sink(struct hf_run *run, struct hf_ctx *ctx, const char *name, struct hf_instance **ret_sink)
@@ -217,19 +229,60 @@ int hf_run_catalog(struct hf_run *run, struct hf_ctx *ctx, struct hf_catalog **r
     return rc;
 }
 
-int hf_run_stage_of(const struct hf_run *run, struct hf_ctx *ctx, const struct hf_manifest *manifest,
-                    struct hf_instance **ret_stage)
+/* The profile's stage of that plugin: the one with the same place among those of the plugin. NULL: it has none. */
+static struct hf_instance *own_stage(const struct hf_run *run, const struct hf_manifest *manifest, size_t index)
 {
-    int rc;
+    const char *plugin = manifest->stages[index].plugin;
+    size_t before = 0;
 
-    *ret_stage = NULL;
-    if (manifest->stage_count == 0)
+    for (size_t i = 0; i < index; i++)
+        before += strcmp(manifest->stages[i].plugin, plugin) == 0;
+    for (size_t i = 0; i < run->stages.count; i++)
+        if (strcmp(run->stages.items[i]->loaded->plugin.name, plugin) == 0 && before-- == 0)
+            return run->stages.items[i];
+    return NULL;
+}
+
+/* The plugin with its defaults, where the profile does not have it. */
+static int default_stage(const struct hf_run *run, struct hf_ctx *ctx, const char *plugin, struct hf_instance **ret_stage)
+{
+    struct hf_ctx aside = hf_run_ctx(run);
+    int rc = hf_instance_default(&aside, HF_STAGE, plugin, NULL, ret_stage);
+
+    if (rc == HF_E_CONFIG) { /* it must be told something: a key, say */
+        hf_fail(ctx, rc, "it was encoded by stage plugin '%s', which profile '%s' does not have: %s", plugin,
+                run->profile->name, aside.error.text);
+        hf_hint(ctx, "add a section [stage NAME] with plugin = %s, and what it needs to decode", plugin);
+    }
+    hf_error_merge(&ctx->error, &aside.error);
+    return rc;
+}
+
+int hf_run_stages_of(const struct hf_run *run, struct hf_ctx *ctx, const struct hf_manifest *manifest,
+                     struct hf_chain *ret_stages)
+{
+    struct hf_chain stages = {0};
+    int rc = HF_OK;
+
+    for (size_t i = 0; rc == HF_OK && i < manifest->stage_count; i++) {
+        struct hf_instance *stage = own_stage(run, manifest, i);
+        bool own = stage != NULL;
+
+        if (!own)
+            rc = default_stage(run, ctx, manifest->stages[i].plugin, &stage);
+        if (rc == HF_OK)
+            hf_chain_add(&stages, stage, !own);
+        if (rc == HF_OK)
+            rc = hf_check_gate(ctx, run->source, stage);
+    }
+    if (rc == HF_OK)
+        rc = hf_chain_check(ctx, &stages);
+    if (rc == HF_OK) {
+        *ret_stages = stages;
         return HF_OK;
-    if (manifest->stage_count > 1)
-        return hf_fail(ctx, HF_E_UNSUPPORTED, "'%s' was encoded by %zu stages, and this Holdfast decodes one", manifest->id,
-                       manifest->stage_count);
-    rc = hf_instance_default(ctx, HF_STAGE, manifest->stages[0].plugin, NULL, ret_stage);
-    return rc == HF_OK ? hf_check_gate(ctx, run->source, *ret_stage) : rc;
+    }
+    hf_chain_clear(&stages);
+    return hf_wrap(ctx, "'%s'", manifest->id);
 }
 
 int hf_place_for(struct hf_ctx *ctx, const struct hf_instance *source, const char *to, char **ret_place)

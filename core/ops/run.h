@@ -7,6 +7,7 @@
 
 #include "catalog/catalog.h"
 #include "ops/ops.h"
+#include "plugin/chain.h"
 #include "plugin/host.h"
 
 enum hf_run_flags {
@@ -18,7 +19,9 @@ enum hf_run_flags {
 struct hf_run {
     const struct hf_world *world;
     struct hf_profile *profile;
-    struct hf_instance *source, *stage; /* stage NULL: none                     */
+    struct hf_instance *source;
+    struct hf_chain stages;
+    int seal;                           /* which stage seals manifests; -1: none */
     struct hf_instance **sinks;
     size_t sink_count;
     struct hf_services services;
@@ -37,8 +40,9 @@ int hf_run_sink(struct hf_run *, struct hf_ctx *, const char *name, struct hf_in
 /* The catalog of all sinks. One that does not answer fails the call when it is required; an optional one is warned of, left
  * out, and counted. */
 int hf_run_catalog(struct hf_run *, struct hf_ctx *, struct hf_catalog **ret_catalog, size_t *ret_away);
-/* The stage that the manifest names, opened with its defaults; *ret_stage NULL when it names none. Free it. */
-int hf_run_stage_of(const struct hf_run *, struct hf_ctx *, const struct hf_manifest *, struct hf_instance **ret_stage);
+/* The stages that the manifest names: the profile's, where it has such, since they may know keys; others opened with their
+ * defaults. Clear them. */
+int hf_run_stages_of(const struct hf_run *, struct hf_ctx *, const struct hf_manifest *, struct hf_chain *ret_stages);
 /* --to as the source takes it: a name as it was typed, or an absolute path; NULL stays NULL. Free it. */
 int hf_place_for(struct hf_ctx *, const struct hf_instance *source, const char *to, char **ret_place);
 /* Whether a source can work together with a stage or a sink: HF_E_UNSUPPORTED when it would wait for itself. */
@@ -63,9 +67,14 @@ int hf_exit_of_making(int code);
 
 /* --- pieces that operations share --- */
 
-/* Verifies one backup in one sink, and records the outcome beside it. `ret_check`: as in the report of verify. Fails only
- * when the check itself could not be made; damage is in *ret_whole. */
-int hf_verify_copy(struct hf_run *, struct hf_ctx *, struct hf_instance *sink, const struct hf_manifest *, int level,
+/* How a backup is to be verified. */
+struct hf_wish {
+    int level;
+    bool insists; /* somebody said so: if it cannot be done, that is a failure, and not a lower level */
+};
+/* Verifies one backup in one sink, as its manifest there says, and records the outcome beside it. `ret_check`: as in the
+ * report of verify. Fails only when the check itself could not be made; damage is in *ret_whole. */
+int hf_verify_copy(struct hf_run *, struct hf_ctx *, struct hf_instance *sink, const char *id, struct hf_wish,
                    bool *ret_whole, json_t **ret_check);
 /* What stands for a check that could not be made; the members are the same. */
 json_t *hf_check_failed(const struct hf_instance *sink, const char *id, int level, const struct hf_error *);

@@ -6,6 +6,7 @@
 #include "catalog/objects.h"
 #include "catalog/records.h"
 #include "ops/content.h"
+#include "ops/seal.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -186,33 +187,87 @@ static int keep_record(struct check *check, struct hf_ctx *ctx, const struct hf_
     return HF_OK;
 }
 
-int hf_verify_copy(struct hf_run *run, struct hf_ctx *outer, struct hf_instance *sink, const struct hf_manifest *manifest,
-                   int level, bool *ret_whole, json_t **ret_check)
+/* What can be checked: without the key to what was encrypted, its digests. */
+static int choose_level(struct check *check, struct hf_ctx *ctx, const struct hf_manifest *manifest, struct hf_wish wish)
 {
-    struct check check = {.run = run, .sink = sink, .manifest = manifest, .level = level};
+    bool can = true;
+    int rc = wish.level >= HF_LEVEL_CONTENT ? hf_can_read(check->run, ctx, manifest, &can) : HF_OK;
+
+    check->level = wish.level;
+    if (rc != HF_OK || can)
+        return rc;
+    if (wish.insists) {
+        hf_fail(ctx, HF_E_REFUSED, "level %s cannot be reached: '%s' is encrypted, and profile '%s' has no key to read it",
+                hf_level_text(wish.level), manifest->id, check->run->profile->name);
+        return hf_hint(ctx, "verify at level digest here, and at content where the key is");
+    }
+    check->level = HF_LEVEL_DIGEST;
+    hf_services_finding(&check->services, HF_INFO, "level-lowered", manifest->id,
+                        "verified at level digest, not %s: it is encrypted, and the profile has no key to read it",
+                        hf_level_text(wish.level));
+    return HF_OK;
+}
+
+/* Reads the manifest as far as the level needs it. */
+static int load_manifest(struct check *check, struct hf_ctx *ctx, const char *id, struct hf_wish wish,
+                         struct hf_manifest **ret_manifest)
+{
+    int rc = hf_catalog_manifest(ctx, check->sink, id, ret_manifest);
+
+    if (rc == HF_OK)
+        rc = choose_level(check, ctx, *ret_manifest, wish);
+    if (rc != HF_OK || check->level < HF_LEVEL_CONTENT)
+        return rc;
+    rc = hf_seal_open(check->run, ctx, ret_manifest);
+    if (rc == HF_E_CORRUPT) { /* what is not sealed in it can still be checked */
+        hf_auto_free char *key = hf_key_manifest(id);
+
+        damage(check, "manifest-damaged", key, ctx);
+        check->level = HF_LEVEL_DIGEST;
+        rc = HF_OK;
+    }
+    return rc;
+}
+
+static int run_check(struct check *check, struct hf_ctx *ctx)
+{
+    int rc;
+
+    check->services.recorded_facts = check->manifest->facts;
+    check->services.recorded_context = check->manifest->context;
+    hf_watch_begin(check->run->world, &check->services, "verifying %s", check->manifest->id);
+    rc = check_quick(check, ctx);
+    if (rc == HF_OK)
+        rc = check_sums(check, ctx);
+    if (rc == HF_OK && check->level >= HF_LEVEL_DIGEST)
+        rc = check_deep(check, ctx);
+    hf_cancel_forgive(check->run->world->cancel);
+    if (rc == HF_E_CORRUPT) {
+        damage(check, "damaged", check->manifest->id, ctx);
+        rc = HF_OK;
+    }
+    hf_watch_end(check->run->world);
+    return rc;
+}
+
+int hf_verify_copy(struct hf_run *run, struct hf_ctx *outer, struct hf_instance *sink, const char *id, struct hf_wish wish,
+                   bool *ret_whole, json_t **ret_check)
+{
+    struct check check = {.run = run, .sink = sink};
     struct hf_ctx ctx = {.cancel = run->world->cancel, .services = &check.services};
-    struct hf_verified record = {.level = level};
+    struct hf_manifest *manifest = NULL;
     int64_t started = hf_time_steady_ms();
     int rc;
 
     hf_services_init(&check.services, run->services.temp_root);
     check.services.profile = run->profile->name;
-    check.services.recorded_facts = manifest->facts;
-    check.services.recorded_context = manifest->context;
-    hf_watch_begin(run->world, &check.services, "verifying %s", manifest->id);
-    rc = check_quick(&check, &ctx);
+    rc = load_manifest(&check, &ctx, id, wish, &manifest);
+    check.manifest = manifest;
     if (rc == HF_OK)
-        rc = check_sums(&check, &ctx);
-    if (rc == HF_OK && level >= HF_LEVEL_DIGEST)
-        rc = check_deep(&check, &ctx);
-    hf_cancel_forgive(run->world->cancel);
-    if (rc == HF_E_CORRUPT) {
-        damage(&check, "damaged", manifest->id, &ctx);
-        rc = HF_OK;
-    }
-    hf_watch_end(run->world);
+        rc = run_check(&check, &ctx);
     if (rc == HF_OK) {
-        record.errors = check.services.severity_counts[HF_ERROR];
+        struct hf_verified record = {.level = check.level, .errors = check.services.severity_counts[HF_ERROR]};
+
         record.whole = record.errors == 0;
         record.time_ms = hf_time_now_ms();
         *ret_whole = record.whole;
@@ -222,11 +277,12 @@ int hf_verify_copy(struct hf_run *run, struct hf_ctx *outer, struct hf_instance 
             json_decref(*ret_check);
     }
     hf_services_clear(&check.services);
+    hf_manifest_free(manifest);
     if (rc != HF_OK) {
         hf_error_merge(&outer->error, &ctx.error);
         if (outer->error.code == 0)
             hf_fail(outer, rc, "stopped");
-        hf_wrap(outer, "verify '%s'", manifest->id);
+        hf_wrap(outer, "verify '%s'", id);
     }
     hf_error_clear(&ctx.error);
     return rc;
@@ -252,27 +308,23 @@ json_t *hf_check_failed(const struct hf_instance *sink, const char *id, int leve
 
 /* --- the operation --- */
 
-static int verify_one(struct hf_run *run, const struct hf_backup *backup, const struct hf_verify_options *options, int level,
-                      json_t *checks)
+static int verify_one(struct hf_run *run, const struct hf_backup *backup, const struct hf_verify_options *options,
+                      struct hf_wish wish, json_t *checks)
 {
     int worst = HF_EXIT_OK;
 
     for (size_t i = 0; i < backup->copy_count; i++) {
         const struct hf_copy *copy = &backup->copies[i];
         struct hf_ctx ctx = hf_run_ctx(run);
-        struct hf_manifest *manifest = NULL;
         json_t *check = NULL;
         bool whole = false;
         int rc;
 
         if (options->sink != NULL && strcmp(options->sink, copy->sink->name) != 0)
             continue;
-        rc = hf_catalog_manifest(&ctx, copy->sink, backup->id, &manifest);
-        if (rc == HF_OK)
-            rc = hf_verify_copy(run, &ctx, copy->sink, manifest, level, &whole, &check);
-        hf_manifest_free(manifest);
+        rc = hf_verify_copy(run, &ctx, copy->sink, backup->id, wish, &whole, &check);
         if (rc != HF_OK)
-            check = hf_check_failed(copy->sink, backup->id, level, &ctx.error);
+            check = hf_check_failed(copy->sink, backup->id, wish.level, &ctx.error);
         hf_json_append(checks, check);
         hf_error_clear(&ctx.error);
         if (rc != HF_OK || !whole) {
@@ -288,11 +340,13 @@ static int verify_one(struct hf_run *run, const struct hf_backup *backup, const 
     return worst;
 }
 
-static int chosen_level(const struct hf_verify_options *options, const struct hf_profile *profile)
+static struct hf_wish chosen_level(const struct hf_verify_options *options, const struct hf_profile *profile)
 {
     if (options->level >= 0)
-        return options->level;
-    return profile->level == HF_LEVEL_NONE ? HF_LEVEL_CONTENT : profile->level;
+        return (struct hf_wish){options->level, true};
+    if (profile->level == HF_LEVEL_NONE)
+        return (struct hf_wish){HF_LEVEL_CONTENT, false};
+    return (struct hf_wish){profile->level, profile->level_insists};
 }
 
 static int verify_all(struct hf_run *run, struct hf_ctx *ctx, const struct hf_verify_options *options, json_t *checks,
@@ -302,7 +356,7 @@ static int verify_all(struct hf_run *run, struct hf_ctx *ctx, const struct hf_ve
     struct hf_backup *backup = NULL;
     struct hf_instance *sink = NULL;
     size_t away = 0;
-    int level = chosen_level(options, run->profile);
+    struct hf_wish wish = chosen_level(options, run->profile);
     int rc = options->sink ? hf_run_sink(run, ctx, options->sink, &sink) : HF_OK;
 
     if (rc == HF_OK && sink != NULL)
@@ -318,7 +372,7 @@ static int verify_all(struct hf_run *run, struct hf_ctx *ctx, const struct hf_ve
 
         if (backup != NULL && backup != &catalog->backups[i])
             continue;
-        exit = verify_one(run, &catalog->backups[i], options, level, checks);
+        exit = verify_one(run, &catalog->backups[i], options, wish, checks);
         if (exit != HF_EXIT_OK && (*ret_exit == HF_EXIT_OK || *ret_exit == HF_EXIT_PARTIAL || exit == HF_EXIT_DAMAGED ||
                                    exit == HF_EXIT_INTERRUPTED))
             *ret_exit = exit;

@@ -11,6 +11,7 @@
 #define HF_PIPELINE_LINE_H
 
 #include "pipeline/buffer.h"
+#include "pipeline/layers.h"
 #include "plugin/host.h"
 #include "plugin/instance.h"
 #include <xxhash.h>
@@ -48,7 +49,8 @@ struct hf_slot {
 
 struct hf_line {
     /* Constant while threads run. */
-    struct hf_instance *source, *stage; /* stage NULL: bytes are stored as they are */
+    struct hf_instance *source, *stage; /* the block stage, NULL: none */
+    struct hf_layers *layers;           /* the chunk stages, NULL: none; the sequencer's */
     struct hf_services *services;
     struct hf_cancel *cancel;
     void *session;

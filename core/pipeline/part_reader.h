@@ -5,17 +5,15 @@
 #ifndef HF_PIPELINE_PART_READER_H
 #define HF_PIPELINE_PART_READER_H
 
-#include "catalog/manifest.h"
-#include "plugin/host.h"
-#include "plugin/instance.h"
+#include "pipeline/shelf.h"
 
 struct hf_part_reader; /* begins with a struct hf_reader */
 
-/* `stage` NULL: stored as it is. The reader is used by one thread, with this ctx. */
-int hf_part_reader_open(struct hf_ctx *, struct hf_instance *sink, struct hf_instance *stage, const char *key,
+/* The reader is used by one thread, with this ctx. */
+int hf_part_reader_open(struct hf_ctx *, struct hf_shelf *, const struct hf_manifest_artifact *,
                         const struct hf_manifest_part *, struct hf_part_reader **ret_reader);
-/* A file, from first to last byte; `stage` decodes it, with all the checks its format allows. Takes the fd. */
-int hf_part_reader_open_file(struct hf_ctx *, int fd, const char *path, struct hf_instance *stage,
+/* A file, from first to last byte; the stages decode it, with all the checks their formats allow. Takes the fd. */
+int hf_part_reader_open_file(struct hf_ctx *, int fd, const char *path, const struct hf_chain *,
                              struct hf_part_reader **ret_reader);
 struct hf_reader *hf_part_reader_base(struct hf_part_reader *);
 /* What made reading fail, 0 when nothing did: tells damage of the artifact from a failure of whoever reads it. */

@@ -44,6 +44,7 @@ int hf_pipeline_run(const struct hf_pipeline_plan *plan, struct hf_ctx *ctx, str
     int workers = plan->stage ? plan->workers : 0;
     struct hf_line line = {.source = plan->source,
                            .stage = plan->stage,
+                           .layers = hf_layers_new(plan->layers, plan->layer_count),
                            .services = plan->services,
                            .cancel = plan->cancel,
                            .session = plan->session,
@@ -72,6 +73,7 @@ int hf_pipeline_run(const struct hf_pipeline_plan *plan, struct hf_ctx *ctx, str
             hf_fail(ctx, HF_E_CANCELLED, "stopped");
         rc = ctx->error.code;
     }
+    hf_layers_free(line.layers);
     hf_line_clear(&line);
     free(threads);
     return rc;

@@ -9,7 +9,9 @@
 #include "pipeline/fanout.h"
 
 struct hf_pipeline_plan {
-    struct hf_instance *source, *stage; /* stage NULL: stored as it is */
+    struct hf_instance *source, *stage; /* the block stage, NULL: none */
+    struct hf_instance *const *layers;  /* the chunk stages, in order  */
+    size_t layer_count;
     void *session;                      /* the source's, begun         */
     int jobs, workers;                  /* at least 1 each             */
     struct hf_services *services;

@@ -13,8 +13,9 @@ struct sequencer {
     struct hf_fanout *fanout;
     struct hf_manifest *manifest;
     struct hf_manifest_artifact *artifact; /* NULL: none is open */
-    EVP_MD_CTX *raw_sha, *stored_sha;      /* without a stage they are the same bytes, and only the first is used */
-    void *frame;
+    EVP_MD_CTX *raw_sha, *stored_sha;      /* without stages they are the same bytes, and only the first is used */
+    void *frame;                           /* the block stage's */
+    uint64_t laid;                         /* bytes before the layers; without layers those that are stored */
 };
 
 static int digest_start(struct sequencer *self, EVP_MD_CTX **place)
@@ -43,14 +44,24 @@ static int digest_end(struct sequencer *self, EVP_MD_CTX *digest, char ret_hex[H
 }
 
 /* One piece of the stored object: into its digest, and to the sinks. */
-static int lay(struct sequencer *self, struct hf_buffer *buffer)
+static int store(void *arg, struct hf_buffer *buffer)
 {
+    struct sequencer *self = arg;
     int rc = HF_OK;
 
     self->artifact->bytes += buffer->used;
-    if (self->line->stage != NULL)
+    if (self->stored_sha != NULL)
         rc = digest_add(self, self->stored_sha, buffer->data, buffer->used);
     return rc == HF_OK ? hf_fanout_write(self->fanout, self->ctx, buffer) : rc;
+}
+
+/* One piece of what the block stage, or the source, made. */
+static int lay(struct sequencer *self, struct hf_buffer *buffer)
+{
+    self->laid += buffer->used;
+    if (self->line->layers != NULL)
+        return hf_layers_write(self->line->layers, self->ctx, buffer->data, buffer->used);
+    return store(self, buffer);
 }
 
 /* What a stage puts around the blocks: `make` is its header or trailer. */
@@ -102,23 +113,28 @@ static int artifact_begin(struct sequencer *self, const struct hf_part *part)
 {
     const struct hf_stage *stage = self->line->stage ? &self->line->stage->loaded->stage : NULL;
     struct hf_manifest_artifact *artifact = hf_manifest_add_artifact(self->manifest);
+    hf_auto_text struct hf_text suffixes = {0};
     int rc;
 
     artifact->name = hf_strdup(part->artifact ? part->artifact : "");
     artifact->suffix = hf_strdup(part->suffix ? part->suffix : "");
     artifact->media = hf_strdup(part->media ? part->media : "application/octet-stream");
     self->artifact = artifact;
+    self->laid = 0;
+    hf_text_add(&suffixes, stage ? stage->suffix : "");
+    hf_layers_add_suffixes(self->line->layers, &suffixes);
     rc = digest_start(self, &self->raw_sha);
     if (rc == HF_OK)
-        rc = object_begin(self, part, stage ? stage->suffix : "");
+        rc = object_begin(self, part, suffixes.data);
+    if (rc == HF_OK && (stage != NULL || self->line->layers != NULL))
+        rc = digest_start(self, &self->stored_sha);
+    if (rc == HF_OK && self->line->layers != NULL)
+        rc = hf_layers_begin(self->line->layers, self->ctx, store, self);
     if (rc != HF_OK || stage == NULL)
         return rc;
-    rc = digest_start(self, &self->stored_sha);
-    if (rc == HF_OK) {
-        hf_instance_enter(self->line->stage, self->ctx);
-        rc = hf_instance_leave(self->line->stage, self->ctx,
-                               stage->frame_open(self->line->stage->self, self->ctx, &self->frame));
-    }
+    hf_instance_enter(self->line->stage, self->ctx);
+    rc = hf_instance_leave(self->line->stage, self->ctx,
+                           stage->frame_open(self->line->stage->self, self->ctx, &self->frame));
     return rc == HF_OK ? lay_frame(self, stage->header, false) : rc;
 }
 
@@ -129,6 +145,7 @@ static void artifact_close(struct sequencer *self)
         self->line->stage->loaded->stage.frame_close(self->frame);
         hf_instance_release(self->line->stage);
     }
+    hf_layers_abandon(self->line->layers);
     EVP_MD_CTX_free(self->raw_sha);
     EVP_MD_CTX_free(self->stored_sha);
     self->frame = NULL;
@@ -145,9 +162,11 @@ static int artifact_end(struct sequencer *self)
         return HF_OK;
     if (self->line->stage != NULL)
         rc = lay_frame(self, self->line->stage->loaded->stage.trailer, true);
+    if (rc == HF_OK && self->line->layers != NULL)
+        rc = hf_layers_end(self->line->layers, self->ctx);
     if (rc == HF_OK)
         rc = digest_end(self, self->raw_sha, artifact->raw_sha256);
-    if (rc == HF_OK && self->line->stage != NULL)
+    if (rc == HF_OK && self->stored_sha != NULL)
         rc = digest_end(self, self->stored_sha, artifact->sha256);
     else if (rc == HF_OK)
         memcpy(artifact->sha256, artifact->raw_sha256, sizeof(artifact->sha256));
@@ -240,7 +259,7 @@ static int lay_part(struct sequencer *self, struct hf_slot *slot, struct hf_pack
             rc = artifact_begin(self, &slot->part);
     }
     raw_offset = self->artifact ? self->artifact->raw_bytes : 0;
-    stored_offset = self->artifact ? self->artifact->bytes : 0;
+    stored_offset = self->artifact ? self->laid : 0;
     while (rc == HF_OK && pack != NULL) {
         rc = lay_pack(self, pack);
         hf_pack_free(pack);
@@ -260,7 +279,7 @@ static int lay_part(struct sequencer *self, struct hf_slot *slot, struct hf_pack
     part->raw_offset = raw_offset;
     part->raw_size = slot->raw_bytes;
     part->stored_offset = stored_offset;
-    part->stored_size = self->artifact->bytes - stored_offset;
+    part->stored_size = self->laid - stored_offset;
     XXH128_canonicalFromHash(&canonical, slot->xxh128);
     hf_text_hex(canonical.digest, sizeof(canonical.digest), part->xxh128);
     drop_head(self->line);

@@ -121,12 +121,18 @@ static int vet_stage(struct hf_ctx *ctx, const struct hf_stage *ops)
         return hf_fail(ctx, HF_E_UNSUPPORTED, "its block size is %zu, and must be 64 KiB to 16 MiB", ops->block_size);
     rc = need(ctx, ops->recognise != NULL, "recognise");
     if (rc == HF_OK)
-        rc = need(ctx, ops->worker_open != NULL && ops->worker_close != NULL, "worker_open and worker_close");
+        rc = need(ctx, ops->block_bound != NULL, "block_bound");
     if (rc == HF_OK)
-        rc = need(ctx, ops->block_bound != NULL && ops->encode_block != NULL, "block_bound and encode_block");
+        rc = need(ctx, ops->encode_chunk != NULL || ops->encode_block != NULL, "encode_block, and no encode_chunk");
+    if (rc == HF_OK && ops->encode_chunk == NULL)
+        rc = need(ctx, ops->worker_open && ops->worker_close && ops->join, "worker_open, worker_close and join");
+    if (rc == HF_OK && ops->encode_chunk != NULL)
+        rc = need(ctx, ops->seek_open && ops->seek_range && ops->seek_close, "seek_open, seek_range and seek_close");
     if (rc == HF_OK)
-        rc = need(ctx, ops->frame_open && ops->header && ops->join && ops->trailer && ops->frame_close,
-                  "frame_open, header, join, trailer and frame_close");
+        rc = need(ctx, (ops->key_new == NULL) == (ops->key_public == NULL), "key_new with a key_public");
+    if (rc == HF_OK)
+        rc = need(ctx, ops->frame_open && ops->header && ops->trailer && ops->frame_close,
+                  "frame_open, header, trailer and frame_close");
     if (rc == HF_OK)
         rc = need(ctx, ops->decode_open && ops->step && ops->decode_close, "decode_open, step and decode_close");
     return rc;

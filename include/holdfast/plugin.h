@@ -30,6 +30,8 @@ enum hf_threads {
 /* Capabilities. A source with this one takes --to for a name (of a database, say) and gets it as it was typed; otherwise it is
  * a path, and made absolute. */
 #define HF_CAP_TO_IS_NAME 1ull
+/* A stage: nobody reads what it encodes without a key, so manifests can be sealed with it. */
+#define HF_CAP_ENCRYPTS 2ull
 /* Bits in here that the core does not know refuse the load. None is defined yet. */
 #define HF_CAP_MUST_UNDERSTAND (0xffffull << 48)
 

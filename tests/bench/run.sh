@@ -20,7 +20,7 @@ generator=$(find "$BUILD" -maxdepth 3 -name holdfast-ledger-gen -type f -print -
 log=$W/log
 . "$here/lib.sh"
 
-for tool in sqlite3 gzip pigz zstd tar python3; do
+for tool in sqlite3 gzip pigz zstd tar python3 age; do
     command -v "$tool" >/dev/null || { echo "run.sh: $tool is missing; scripts/deps.sh --bench installs it" >&2 && exit 1; }
 done
 [[ -x $BUILD/bin/holdfast && -n $generator ]] || { echo "run.sh: build first: scripts/test.sh release" >&2 && exit 1; }
@@ -35,7 +35,7 @@ if [[ ! -e $W/signals.db ]]; then
 fi
 
 # --- our profiles
-rm -rf "${W:?}/etc" "$W/state" "$W/tmp" "$W/sink" "$W/sink2" "$O"
+rm -rf "${W:?}/etc" "$W/key" "$W/recipient" "$W/state" "$W/tmp" "$W/sink" "$W/sink2" "$O"
 mkdir -p "$W/etc/conf.d" "$W/state" "$W/tmp" "$W/sink" "$W/sink2" "$O"
 printf '[holdfast]\nstate_dir = %s/state\ntemp_dir = %s/tmp\n' "$W" "$W" >"$W/etc/holdfast.ini"
 profile() { # NAME SOURCE PATH STAGE LEVEL [SECOND SINK]
@@ -51,6 +51,9 @@ profile ledger-two ledger "$W/ledger" gzip 2 "$W/sink2"
 profile small-gzip ledger "$W/small" gzip 2
 profile sqlite-gzip sqlite "$W/signals.db" gzip 2
 profile sqlite-gzip6 sqlite "$W/signals.db" gzip 6
+profile ledger-age ledger "$W/ledger" gzip 2
+printf '[stage encrypt]\nplugin = age\nidentity = %s\n' "$W/key" >>"$W/etc/conf.d/ledger-age.ini"
+$HF key new --out "$W/key" >"$W/recipient"
 
 tar -C "$W" -cf - ledger | gzip -1 >"$O/h"
 cat "$W/signals.db" "$W"/ledger/*/* >/dev/null # all peers and we read from the page cache alike
@@ -58,6 +61,9 @@ for ((run = 0; run < RUNS; run++)); do
     time_one 'tar | gzip' "$O/g" "tar -C $W -cf - ledger | gzip > $O/g"
     time_one 'ledger gzip 2' sink "$HF backup ledger-gzip --level none"
     time_one 'tar | zstd -T2' "$O/g" "tar -C $W -cf - ledger | zstd -q -T2 > $O/g"
+    time_one 'tar | gzip -1 | age' "$O/g" "tar -C $W -cf - ledger | gzip -1 | age -R $W/recipient > $O/g"
+    time_one 'ledger gzip 2, age' sink "$HF backup ledger-age --level none"
+    time_one 'verify, age' "$O/none" "$HF verify ledger-age --level content"
     time_one 'ledger zstd 3' sink "$HF backup ledger-zstd --level none"
     time_one '.backup + gzip' "$O/f" "sqlite3 $W/signals.db \".backup $O/t\" && gzip -c $O/t > $O/f; rm -f $O/t"
     time_one 'sqlite gzip 2' sink "$HF backup sqlite-gzip --level none"
@@ -88,6 +94,9 @@ faster 'sqlite 0.8 GiB, gzip 2' 'sqlite gzip 2' '.backup + gzip' 0.15
 faster 'sqlite 0.8 GiB, gzip 2' 'sqlite gzip 2' '.backup + zstd -T2' 0.9
 faster 'verify content, ledger' verify 'gzip -t' 0.3
 faster 'restore, ledger' restore 'pigz -dc | tar -x' 0.6
+faster 'ledger 1.0 GiB, gzip 2, age' 'ledger gzip 2, age' 'ledger gzip 2' 1.15
+faster 'ledger 1.0 GiB, gzip 2, age' 'ledger gzip 2, age' 'tar | gzip -1 | age' 0.5
+faster 'verify content, age' 'verify, age' verify 1.3
 faster 'two dir sinks' 'ledger, two sinks' 'ledger gzip 2' 1.15
 for pair in 'ledger gzip 2:backup, ledger:65536' 'ledger zstd 3:backup, ledger, zstd:65536' 'verify:verify, ledger:65536' \
     'restore:restore, ledger:65536' 'sqlite gzip 2:backup, sqlite:73728'; do

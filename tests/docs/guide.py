@@ -49,7 +49,7 @@ def check_profile(folder, text):
 
 
 def main():
-    for tool in ("bash", "sqlite3", "gunzip", "sha256sum"):
+    for tool in ("bash", "sqlite3", "gunzip", "sha256sum", "age"):
         if not shutil.which(tool):
             print(f"skipped: {tool} is not there")
             return SKIP

@@ -4,10 +4,10 @@
 . "$(dirname "$0")/lib.sh"
 
 expect 0 help
-for command in check backup list show verify restore prune audit config plugin help; do
+for command in check backup list show verify restore prune audit config key plugin help; do
     says "$command"
 done
-for command in check backup list show verify restore prune audit 'config show' 'config validate' 'plugin list' 'plugin info' help; do
+for command in check backup list show verify restore prune audit 'config show' 'config validate' 'key new' 'key show' 'plugin list' 'plugin info' help; do
     # shellcheck disable=SC2086
     expect 0 $command --help
     says "holdfast $command"
@@ -19,9 +19,9 @@ expect 0 --version
 expect 2 help nonsense
 
 json 0 plugin list
-equal 'plugins' 'sink/dir source/files source/ledger source/sqlite stage/gzip stage/zstd' \
+equal 'plugins' 'sink/dir source/files source/ledger source/sqlite stage/age stage/gzip stage/zstd' \
     "$(j '[.. | objects | select(has("kind")) | "\(.kind)/\(.name)"] | sort | join(" ")')"
-for plugin in sink/dir source/files source/ledger source/sqlite stage/gzip stage/zstd; do
+for plugin in sink/dir source/files source/ledger source/sqlite stage/age stage/gzip stage/zstd; do
     expect 0 plugin info "$plugin"
     says "${plugin#*/}"
 done

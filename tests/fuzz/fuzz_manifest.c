@@ -26,6 +26,7 @@ static void try_manifest(const char *data, size_t size)
     assert(rc == HF_OK);
     text_again = hf_manifest_write(again, &length_again);
     assert(length == length_again && memcmp(text, text_again, length) == 0);
+    assert((manifest->sealed != NULL) == (again->sealed != NULL));
     for (size_t i = 0; i < manifest->artifact_count; i++)
         assert(hf_key_of(manifest->artifacts[i].key, ID));
     hf_manifest_free(manifest);

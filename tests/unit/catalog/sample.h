@@ -29,6 +29,7 @@ Suite *suite_keys(void);
 Suite *suite_scan(void);
 Suite *suite_manifest(void);
 Suite *suite_hostile(void);
+Suite *suite_sealed(void);
 Suite *suite_retention(void);
 Suite *suite_catalog(void);
 Suite *suite_commit(void);

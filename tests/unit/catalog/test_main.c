@@ -12,6 +12,7 @@ int main(void)
     srunner_add_suite(runner, suite_scan());
     srunner_add_suite(runner, suite_manifest());
     srunner_add_suite(runner, suite_hostile());
+    srunner_add_suite(runner, suite_sealed());
     srunner_add_suite(runner, suite_retention());
     srunner_add_suite(runner, suite_catalog());
     srunner_add_suite(runner, suite_commit());

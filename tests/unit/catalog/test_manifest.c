@@ -202,7 +202,7 @@ END_TEST
 
 START_TEST(newer_schema_is_refused)
 {
-    static const char text[] = "{\"schema\": 2, \"holdfast\": \"7.0\", \"everything\": \"else is different\"}";
+    static const char text[] = "{\"schema\": 3, \"holdfast\": \"7.0\", \"everything\": \"else is different\"}";
     struct hf_manifest *manifest = NULL;
     struct hf_ctx ctx = {0};
 

@@ -151,6 +151,20 @@ void hf_op_config_show(const struct hf_world *world, struct hf_profile *profile,
          "\"/etc/holdfast/conf.d/ledger.ini:5\", \"secret\": false}]}]}");
 }
 
+void hf_op_key_new(const struct hf_world *world, const char *plugin, const char *out, struct hf_report *report)
+{
+    (void)world;
+    hf_text_addf(&fake_calls, "key new %s %s\n", plugin ? plugin : "-", out ? out : "-");
+    give(report, NULL, "{\"stage\": \"lock\", \"path\": \"/k\", \"public\": [\"lock1abc\"]}");
+}
+
+void hf_op_key_show(const struct hf_world *world, const char *plugin, const char *path, struct hf_report *report)
+{
+    (void)world;
+    hf_text_addf(&fake_calls, "key show %s %s\n", plugin ? plugin : "-", path);
+    give(report, NULL, "{\"stage\": \"lock\", \"path\": \"/k\", \"public\": [\"lock1abc\", \"lock1def\"]}");
+}
+
 void hf_op_plugin_list(const struct hf_world *world, struct hf_report *report)
 {
     (void)world;

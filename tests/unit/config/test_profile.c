@@ -162,13 +162,14 @@ START_TEST(sections)
 }
 END_TEST
 
-START_TEST(one_stage)
+START_TEST(stages_in_their_order)
 {
     const struct hf_diagnostics *found =
-        read_text("[profile]\nname = a\n" SOURCE "[stage one]\nplugin = gzip\n[stage two]\nplugin = age\n" SINK);
-    expect_count(found, 1);
-    expect(found, HF_ERROR, 7, "only one; the first one is on line 5");
-    ck_assert_uint_eq(profile->stage_count, 1);
+        read_text("[profile]\nname = a\n" SOURCE "[stage two]\nplugin = gzip\n[stage one]\nplugin = age\n" SINK);
+    expect_count(found, 0);
+    ck_assert_uint_eq(profile->stage_count, 2);
+    ck_assert_str_eq(profile->stages[0].plugin, "gzip");
+    ck_assert_str_eq(profile->stages[1].plugin, "age");
 }
 END_TEST
 
@@ -255,7 +256,7 @@ TCase *profile_case(void)
     tcase_add_test(tests, missing_sections);
     tcase_add_test(tests, names);
     tcase_add_test(tests, sections);
-    tcase_add_test(tests, one_stage);
+    tcase_add_test(tests, stages_in_their_order);
     tcase_add_test(tests, values);
     tcase_add_test(tests, unreadable);
     tcase_add_test(tests, levels);

@@ -337,6 +337,35 @@ START_TEST(test_sweep)
 }
 END_TEST
 
+/* An object whose key tells nothing of its profile is found by its owner; so older cores, which know no owners, put. */
+START_TEST(test_owner)
+{
+    struct sink sink = sink_new(NULL, false);
+    struct hf_ctx *ctx = sink_ctx(&sink);
+    struct hf_put_request request = {
+        .size = sizeof(request), .key = "roles_pg_1.gz", .media = "application/gzip", .owner = "pg_roles_1.gz"};
+    struct hf_block block = {.size = sizeof(block), .data = (const unsigned char *)"x", .used = 1};
+    void *put = NULL;
+    ck_assert_int_eq(sink.ops->put_begin(sink.self, ctx, &request, &put), HF_OK);
+    ck_assert_int_eq(sink.ops->put_write(put, ctx, &block), HF_OK);
+    ck_assert_int_eq(sink.ops->sweep(sink.self, ctx, "roles_", 0), HF_OK);
+    ck_assert_int_eq(sink.ops->put_commit(put, ctx), HF_OK);
+    ck_assert(folder_has(&sink, "roles_pg_1.gz"));
+    request.key = "roles_pg_2.gz";
+    ck_assert_int_eq(sink.ops->put_begin(sink.self, ctx, &request, &put), HF_OK);
+    ck_assert_int_eq(sink.ops->sweep(sink.self, ctx, "pg_", 0), HF_OK); /* as the next run would, had this one crashed */
+    ck_assert_int_eq(sink.ops->put_commit(put, ctx), HF_E_IO);
+    sink.ops->put_abort(put, ctx);
+    ck_assert(!folder_has(&sink, "roles_pg_2.gz"));
+    request.owner = "../pg";
+    ck_assert_int_eq(sink.ops->put_begin(sink.self, ctx, &request, &put), HF_E_REFUSED);
+    request.size = offsetof(struct hf_put_request, owner);
+    ck_assert_int_eq(sink.ops->put_begin(sink.self, ctx, &request, &put), HF_OK);
+    sink.ops->put_abort(put, ctx);
+    sink_free(&sink);
+}
+END_TEST
+
 /* Another run: an instance of its own, here in another process. */
 static int sweep_elsewhere(struct sink *sink, const char *prefix, bool crash)
 {
@@ -493,6 +522,7 @@ int main(void)
     tcase_add_test(tcase, test_never_replaces);
     tcase_add_test(tcase, test_race);
     tcase_add_test(tcase, test_sweep);
+    tcase_add_test(tcase, test_owner);
     tcase_add_test(tcase, test_one_run_at_a_time);
     tcase_add_test(tcase, test_remove_and_names);
     tcase_add_test(tcase, test_missing_folder);

@@ -244,6 +244,10 @@ void rig_init(struct rig *rig, size_t sinks, bool with_stage)
                                                 .decode_close = free};
     if (!with_stage)
         rig->stage.loaded = NULL;
+    instance_init(&rig->layer, &rig->layer_loaded, HF_STAGE, "stage layer", rig);
+    rig->layer_loaded.stage = rig_layer;
+    for (size_t i = 0; i < RIG_LAYERS_MAX; i++)
+        rig->layers[i] = &rig->layer;
     hf_services_init(&rig->services, "/tmp");
     if (hf_cancel_init(&rig->cancel, &rig->ctx) != HF_OK)
         abort();
@@ -270,10 +274,23 @@ void rig_clear(struct rig *rig)
     hf_error_clear(&rig->ctx.error);
 }
 
+struct hf_chain rig_chain(struct rig *rig)
+{
+    struct hf_chain chain = {0};
+
+    if (rig->stage.loaded != NULL)
+        hf_chain_add(&chain, &rig->stage, false);
+    for (size_t i = 0; i < rig->layer_count; i++)
+        hf_chain_add(&chain, rig->layers[i], false);
+    return chain;
+}
+
 int rig_run(struct rig *rig, int jobs, int workers)
 {
     struct hf_pipeline_plan plan = {.source = &rig->source,
                                     .stage = rig->stage.loaded ? &rig->stage : NULL,
+                                    .layers = rig->layers,
+                                    .layer_count = rig->layer_count,
                                     .session = rig,
                                     .jobs = jobs,
                                     .workers = workers,

@@ -8,12 +8,19 @@
 #include "base/cancel.h"
 #include "memory_sink.h"
 #include "pipeline/pipeline.h"
+#include "plugin/chain.h"
 
-enum { RIG_PARTS_MAX = 64, RIG_SINKS_MAX = 3 };
+enum { RIG_PARTS_MAX = 64, RIG_SINKS_MAX = 3, RIG_LAYERS_MAX = 3 };
+
+extern const struct hf_stage rig_layer; /* a chunk stage */
 
 struct rig {
     struct hf_loaded source_loaded, stage_loaded;
-    struct hf_instance source, stage;
+    struct hf_instance source, stage, layer;
+    struct hf_loaded layer_loaded;
+    struct hf_instance *layers[RIG_LAYERS_MAX]; /* all of them the same one */
+    size_t layer_count;
+    atomic_int seeks_open, seeks_made;
     struct memory_sink sinks[RIG_SINKS_MAX];
     struct hf_instance *sink_list[RIG_SINKS_MAX];
     size_t sink_count;
@@ -37,6 +44,8 @@ struct rig {
 void rig_init(struct rig *, size_t sinks, bool with_stage);
 void rig_clear(struct rig *);
 int rig_run(struct rig *, int jobs, int workers);
+/* The stages of the rig, for reading. Clear them. */
+struct hf_chain rig_chain(struct rig *);
 /* The byte at `offset` of part `part`. */
 unsigned char rig_byte(size_t part, size_t offset);
 void rig_fill(size_t part, size_t offset, unsigned char *space, size_t size);

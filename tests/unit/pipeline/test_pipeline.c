@@ -58,6 +58,8 @@ static void check_artifact(struct rig *rig, const struct hf_manifest_artifact *a
     const struct memory_object *object = memory_sink_at(&rig->sinks[0], artifact->key);
     size_t size;
     hf_auto_free unsigned char *raw = raw_of(rig, first, last, &size);
+    struct hf_chain chain = rig_chain(rig);
+    struct hf_shelf *shelf = hf_shelf_new(&rig->sinks[0].instance, &chain, rig->manifest);
     char hex[HF_SHA256_HEX];
 
     ck_assert_ptr_nonnull(object);
@@ -68,7 +70,9 @@ static void check_artifact(struct rig *rig, const struct hf_manifest_artifact *a
     sha256(raw, size, hex);
     ck_assert_str_eq(artifact->raw_sha256, hex);
     ck_assert_uint_eq(artifact->part_count, last - first);
-    if (rig->stage.loaded == NULL)
+    if (rig->layer_count > 0)
+        ck_assert_mem_eq(object->data, "{L}", 3);
+    else if (rig->stage.loaded == NULL)
         ck_assert_mem_eq(object->data, raw, size);
     else
         ck_assert_int_eq(object->data[0] == '<' && object->data[object->size - 1] == '>', 1);
@@ -81,17 +85,21 @@ static void check_artifact(struct rig *rig, const struct hf_manifest_artifact *a
         int64_t n;
 
         ck_assert_uint_eq(part->raw_size, rig->sizes[i]);
-        ck_assert_int_eq(hf_part_reader_open(&rig->ctx, &rig->sinks[0].instance,
-                                             rig->stage.loaded ? &rig->stage : NULL, artifact->key, part, &reader),
-                         HF_OK);
+        ck_assert_msg(hf_part_reader_open(&rig->ctx, shelf, artifact, part, &reader) == HF_OK, "%s",
+                      rig->ctx.error.text);
         while ((n = hf_part_reader_base(reader)->read(hf_part_reader_base(reader), got + have,
                                                       part->raw_size + 1 - have)) > 0)
             have += (size_t)n;
-        ck_assert_int_eq(n, 0);
+        ck_assert_msg(n == 0, "%s", rig->ctx.error.text);
         ck_assert_uint_eq(have, part->raw_size);
         ck_assert_mem_eq(got, raw + part->raw_offset, have);
         hf_part_reader_close(reader);
     }
+    /* Each layer once, however many parts there are. */
+    ck_assert_int_eq(atomic_exchange(&rig->seeks_made, 0), (int)rig->layer_count);
+    hf_shelf_free(shelf);
+    hf_chain_clear(&chain);
+    ck_assert_int_eq(atomic_load(&rig->seeks_open), 0);
 }
 
 START_TEST(lays_parts_down_in_order)
@@ -110,6 +118,102 @@ START_TEST(lays_parts_down_in_order)
     check_artifact(&rig, &rig.manifest->artifacts[0], 0, 30);
     ck_assert_mem_eq(rig.sinks[0].objects[0].data, rig.sinks[1].objects[0].data, rig.sinks[0].objects[0].size);
     ck_assert_int_le(atomic_load(&rig.most_running), jobs);
+    rig_clear(&rig);
+}
+END_TEST
+
+/* Chunk stages behind a block stage, and without one; one behind the other. */
+START_TEST(lays_layers_on_each_other)
+{
+    static const char *const names[] = {"alpha", "beta"};
+    static const char *const suffixes[] = {".lay", ".lay.lay", ".lay.lay.lay"};
+    struct rig rig;
+    hf_auto_free char *key = NULL;
+
+    rig_init(&rig, 1, _i % 2);
+    rig.layer_count = 1 + (size_t)_i / 2;
+    shuffle_sizes(&rig, 30, 100000, (unsigned)_i);
+    rig.sizes[4] = 0;
+    rig.sizes[9] = 4096;
+    for (size_t i = 0; i < 30; i++)
+        rig.artifacts[i] = names[i / 15];
+    ck_assert_msg(rig_run(&rig, 3, 2) == HF_OK, "%s", rig.ctx.error.text);
+    commit_all(&rig);
+    key = hf_strf("rig_alpha_20260201_120000.bin%s%s", _i % 2 ? ".inv" : "", suffixes[_i / 2]);
+    ck_assert_str_eq(rig.manifest->artifacts[0].key, key);
+    rig.manifest->stages = hf_alloc_array(4, sizeof(*rig.manifest->stages));
+    rig.manifest->stage_count = rig.layer_count + (_i % 2);
+    ck_assert_msg(hf_manifest_check(&rig.ctx, "it", rig.manifest) == HF_OK, "%s", rig.ctx.error.text);
+    check_artifact(&rig, &rig.manifest->artifacts[0], 0, 15);
+    check_artifact(&rig, &rig.manifest->artifacts[1], 15, 30);
+    rig_clear(&rig);
+}
+END_TEST
+
+/* An artifact of nothing, and of exactly so many chunks. */
+START_TEST(ends_layers_exactly)
+{
+    static const size_t sizes[] = {0, 1, 4095, 4096, 4097, 8192, 3 * 4096};
+    struct rig rig;
+
+    rig_init(&rig, 1, false);
+    rig.layer_count = 2;
+    rig.part_count = 1;
+    rig.sizes[0] = sizes[_i];
+    strcpy(rig.names[0], "p0");
+    ck_assert_msg(rig_run(&rig, 1, 1) == HF_OK, "%s", rig.ctx.error.text);
+    commit_all(&rig);
+    if (sizes[_i] > 0)
+        check_artifact(&rig, &rig.manifest->artifacts[0], 0, 1);
+    else
+        ck_assert_uint_eq(rig.manifest->artifacts[0].bytes, 3 + 9 + 3 + 9);
+    rig_clear(&rig);
+}
+END_TEST
+
+START_TEST(finds_damage_below_layers)
+{
+    struct rig rig;
+    struct hf_part_reader *reader = NULL;
+    struct hf_manifest_artifact *artifact;
+    struct memory_object *object;
+    struct hf_chain chain;
+    struct hf_shelf *shelf;
+    int rc;
+
+    rig_init(&rig, 1, true);
+    rig.layer_count = 2;
+    shuffle_sizes(&rig, 5, 50000, 3);
+    rig.sizes[2] = 30000;
+    ck_assert_int_eq(rig_run(&rig, 1, 1), HF_OK);
+    commit_all(&rig);
+    artifact = &rig.manifest->artifacts[0];
+    object = &rig.sinks[0].objects[0];
+    switch (_i) {
+    case 0: /* the outer head */
+        object->data[0] ^= 1;
+        break;
+    case 1: /* the inner head, behind the outer and a chunk's prefix */
+        object->data[3 + 9] ^= 1;
+        break;
+    case 2: /* shorter than the manifest says */
+        object->size = 20000;
+        break;
+    case 3: /* a size in which the part cannot lie */
+        artifact->bytes = 20000;
+        break;
+    default: /* a place that is not there */
+        artifact->parts[2].stored_offset = (uint64_t)INT64_MAX;
+    }
+    chain = rig_chain(&rig);
+    shelf = hf_shelf_new(&rig.sinks[0].instance, &chain, rig.manifest);
+    rc = hf_part_reader_open(&rig.ctx, shelf, artifact, &artifact->parts[2], &reader);
+    if (rc == HF_OK)
+        rc = hf_part_reader_finish(reader);
+    ck_assert_int_eq(rc, HF_E_CORRUPT);
+    hf_part_reader_close(reader);
+    hf_shelf_free(shelf);
+    hf_chain_clear(&chain);
     rig_clear(&rig);
 }
 END_TEST
@@ -276,14 +380,14 @@ START_TEST(reading_finds_damage)
     struct hf_manifest_part part;
     struct hf_part_reader *reader = NULL;
     struct memory_object *object;
-    const char *key;
+    struct hf_chain chain;
+    struct hf_shelf *shelf;
 
     rig_init(&rig, 1, true);
     shuffle_sizes(&rig, 8, 300000, 21);
     rig.sizes[2] = 250000;
     ck_assert_int_eq(rig_run(&rig, 2, 2), HF_OK);
     commit_all(&rig);
-    key = rig.manifest->artifacts[0].key;
     part = rig.manifest->artifacts[0].parts[2];
     object = &rig.sinks[0].objects[0];
     switch (_i) {
@@ -308,12 +412,16 @@ START_TEST(reading_finds_damage)
     default: /* the object ends within the part */
         object->size = part.stored_offset + 100;
     }
-    ck_assert_int_eq(hf_part_reader_open(&rig.ctx, &rig.sinks[0].instance, &rig.stage, key, &part, &reader), HF_OK);
+    chain = rig_chain(&rig);
+    shelf = hf_shelf_new(&rig.sinks[0].instance, &chain, rig.manifest);
+    ck_assert_int_eq(hf_part_reader_open(&rig.ctx, shelf, &rig.manifest->artifacts[0], &part, &reader), HF_OK);
     ck_assert_int_eq(hf_part_reader_finish(reader), HF_E_CORRUPT);
     ck_assert_int_eq(hf_part_reader_failed(reader), HF_E_CORRUPT);
     /* It stays failed: nobody can read on as if nothing were. */
     ck_assert_int_eq(hf_part_reader_finish(reader), HF_E_CORRUPT);
     hf_part_reader_close(reader);
+    hf_shelf_free(shelf);
+    hf_chain_clear(&chain);
     rig_clear(&rig);
 }
 END_TEST
@@ -414,6 +522,9 @@ int main(void)
 
     tcase_set_timeout(pipeline, 120);
     tcase_add_loop_test(pipeline, lays_parts_down_in_order, 0, 12);
+    tcase_add_loop_test(pipeline, lays_layers_on_each_other, 0, 6);
+    tcase_add_loop_test(pipeline, ends_layers_exactly, 0, 7);
+    tcase_add_loop_test(pipeline, finds_damage_below_layers, 0, 5);
     tcase_add_test(pipeline, makes_one_object_per_artifact);
     tcase_add_test(pipeline, works_on_several_parts_at_once);
     tcase_add_test(pipeline, is_serial_for_a_serial_source);

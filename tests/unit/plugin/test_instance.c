@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 #include "memory_sink.h"
-#include "pipeline/part_reader.h"
+#include "pipeline/pull.h"
 #include "plugin/host.h"
 #include "plugin/instance.h"
 #include "suites.h"
@@ -57,16 +57,15 @@ START_TEST(the_gate_is_around_calls_without_a_ctx_too)
 {
     struct memory_sink sink;
     struct hf_services services;
-    struct hf_part_reader *reader = NULL;
-    struct hf_manifest_part part = {.name = (char *)"p", .raw_size = 4, .stored_size = 4};
+    struct hf_pull *pull = NULL;
     memory_sink_init(&sink, "local");
     hf_services_init(&services, "/tmp");
     ctx.services = &services;
     sink.loaded.sink.get_begin = get_begin;
     sink.loaded.sink.get_end = get_end;
     sink.instance.gate = &gate;
-    ck_assert_int_eq(hf_part_reader_open(&ctx, &sink.instance, NULL, "k", &part, &reader), HF_OK);
-    hf_part_reader_close(reader);
+    ck_assert_int_eq(hf_pull_object(&ctx, &sink.instance, "k", 0, 4, &pull), HF_OK);
+    hf_pull_free(pull);
     ck_assert_int_eq(overlaps, 0);
     hf_services_clear(&services);
     ctx.services = NULL;
@@ -97,24 +96,16 @@ static void close_stuck(void *stream)
 
 START_TEST(a_stage_that_is_stuck_fails)
 {
-    struct memory_sink sink;
-    struct hf_services services;
     struct hf_loaded loaded = {.stage = {.decode_open = open_stuck, .step = step_stuck, .decode_close = close_stuck}};
     struct hf_instance stage = {.loaded = &loaded, .who = (char *)"stage stuck"};
-    struct hf_part_reader *reader = NULL;
-    struct hf_manifest_part part = {.name = (char *)"p", .raw_size = 4, .stored_size = 4};
-    memory_sink_init(&sink, "local");
-    memory_sink_set(&sink, "k", "abcd", 4);
-    hf_services_init(&services, "/tmp");
-    ctx.services = &services;
-    ck_assert_int_eq(hf_part_reader_open(&ctx, &sink.instance, &stage, "k", &part, &reader), HF_OK);
-    ck_assert_int_eq(hf_part_reader_finish(reader), HF_E_FAIL); /* and not damage */
+    struct hf_pull *pull = NULL;
+    char room[4];
+    ck_assert_int_eq(
+        hf_pull_decode(&ctx, &stage, HF_DECODE_BLOCKS, hf_pull_memory("abcd", 4), "something", &pull), HF_OK);
+    ck_assert_int_eq(hf_pull_read(pull, &ctx, room, sizeof(room)), HF_E_FAIL); /* and not damage */
     ck_assert_ptr_nonnull(strstr(ctx.error.text, "stage stuck"));
-    hf_part_reader_close(reader);
+    hf_pull_free(pull);
     hf_error_clear(&ctx.error);
-    hf_services_clear(&services);
-    ctx.services = NULL;
-    memory_sink_clear(&sink);
 }
 END_TEST
 

@@ -294,6 +294,59 @@ START_TEST(empty_tables)
 }
 END_TEST
 
+static int recognise_nothing(const void *head, size_t size)
+{
+    (void)head, (void)size;
+    return 0;
+}
+
+static size_t bound(void *self, size_t size)
+{
+    (void)self;
+    return size;
+}
+
+static int encode_chunk(void *frame, struct hf_ctx *call, uint64_t index, int last, const void *in, size_t size, void *out,
+                        size_t *out_size)
+{
+    (void)frame, (void)call, (void)index, (void)last, (void)in, (void)size, (void)out, (void)out_size;
+    return HF_OK;
+}
+
+static int key_new(struct hf_ctx *call, char **ret_secret, char **ret_public)
+{
+    (void)call, (void)ret_secret, (void)ret_public;
+    return HF_OK;
+}
+
+/* What a stage must have depends on its kind. */
+START_TEST(two_kinds_of_stages)
+{
+    struct hf_stage stage = {.size = sizeof stage,
+                             .suffix = ".x",
+                             .block_size = 65536,
+                             .recognise = recognise_nothing,
+                             .block_bound = bound};
+    plugin.kind = HF_STAGE;
+    plugin.operations = &stage;
+    refused("it has no encode_block, and no encode_chunk()");
+    stage.encode_chunk = encode_chunk;
+    refused("seek_open, seek_range and seek_close()");
+    stage.size = offsetof(struct hf_stage, encode_chunk); /* as plugins were before there were such */
+    refused("it has no encode_block, and no encode_chunk()");
+    stage.size = sizeof stage;
+    stage.encode_chunk = NULL;
+    stage.encode_block =
+        (int (*)(void *, struct hf_ctx *, const void *, size_t, void *, size_t *, uint64_t *))(void (*)(void))bound;
+    refused("worker_open, worker_close and join()");
+    stage.worker_open = (int (*)(void *, struct hf_ctx *, void **))(void (*)(void))bound;
+    stage.worker_close = (void (*)(void *))(void (*)(void))bound;
+    stage.join = (int (*)(void *, struct hf_ctx *, uint64_t, size_t, size_t))(void (*)(void))bound;
+    stage.key_new = key_new;
+    refused("key_new with a key_public()");
+}
+END_TEST
+
 TCase *vet_case(void)
 {
     TCase *tests = tcase_create("vet");
@@ -307,5 +360,6 @@ TCase *vet_case(void)
     tcase_add_test(tests, option_tables);
     tcase_add_test(tests, operations_that_belong_together);
     tcase_add_test(tests, empty_tables);
+    tcase_add_test(tests, two_kinds_of_stages);
     return tests;
 }

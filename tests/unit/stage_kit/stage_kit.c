@@ -111,11 +111,16 @@ struct bytes kit_make(enum kit_taste taste, size_t size, uint64_t seed)
 
 struct kit kit_open(const struct hf_module *module, const char *level)
 {
+    return kit_open_with(module, (const char *const[]){"level", level, NULL});
+}
+
+struct kit kit_open_with(const struct hf_module *module, const char *const *pairs)
+{
     const struct hf_plugin *plugin = module->plugins[0];
     struct kit kit = {.stage = plugin->operations, .fake = fake_new(), .close = plugin->close};
     ck_assert_int_eq(module->init(fake_host_table()), HF_OK);
-    kit.config = fake_config_new(plugin->options, plugin->option_count, (const char *const[]){"level", level, NULL});
-    ck_assert_int_eq(plugin->open(fake_ctx(kit.fake), kit.config, &kit.self), HF_OK);
+    kit.config = fake_config_new(plugin->options, plugin->option_count, pairs);
+    ck_assert_msg(plugin->open(fake_ctx(kit.fake), kit.config, &kit.self) == HF_OK, "%s", fake_error(kit.fake));
     return kit;
 }
 
@@ -124,6 +129,27 @@ void kit_close(struct kit *kit)
     kit->close(kit->self);
     fake_config_free(kit->config);
     fake_free(kit->fake);
+}
+
+static void encode_chunks(struct kit *kit, void *frame, struct bytes raw, struct encoded *encoded)
+{
+    size_t full = kit->stage->block_size;
+    size_t count = raw.size == 0 ? 1 : (raw.size + full - 1) / full;
+    encoded->block_count = count;
+    encoded->offsets = need(calloc(count + 1, sizeof(size_t)));
+    for (size_t i = 0; i < count; i++) {
+        size_t size = i + 1 < count ? full : raw.size - i * full;
+        struct bytes in = bytes_copy(raw.size ? raw.data + i * full : NULL, size);
+        size_t used = kit->stage->block_bound(kit->self, size);
+        unsigned char *out = need(malloc(used));
+        ck_assert_int_eq(
+            kit->stage->encode_chunk(frame, fake_ctx(kit->fake), i, i + 1 == count, in.data, size, out, &used), HF_OK);
+        encoded->offsets[i] = encoded->all.size;
+        append(&encoded->all, out, used);
+        encoded->offsets[i + 1] = encoded->all.size;
+        free(out);
+        bytes_free(&in);
+    }
 }
 
 static void encode_blocks(struct kit *kit, void *frame, struct bytes raw, size_t block, struct encoded *encoded)
@@ -164,7 +190,10 @@ struct encoded kit_encode(struct kit *kit, struct bytes raw, size_t block)
     ck_assert_int_eq(kit->stage->frame_open(kit->self, ctx, &frame), HF_OK);
     ck_assert_int_eq(kit->stage->header(frame, ctx, out, &used), HF_OK);
     append(&encoded.all, out, used);
-    encode_blocks(kit, frame, raw, block, &encoded);
+    if (kit->stage->encode_chunk)
+        encode_chunks(kit, frame, raw, &encoded);
+    else
+        encode_blocks(kit, frame, raw, block, &encoded);
     for (int status = HF_OK; status != HF_END;) {
         used = ROOM;
         status = kit->stage->trailer(frame, ctx, out, &used);
@@ -176,16 +205,15 @@ struct encoded kit_encode(struct kit *kit, struct bytes raw, size_t block)
     return encoded;
 }
 
-int kit_decode(struct kit *kit, int mode, struct bytes in, size_t in_piece, size_t out_piece, struct bytes *ret_out)
+/* Takes the stream. */
+static int decode_all(struct kit *kit, void *stream, struct bytes in, size_t in_piece, size_t out_piece,
+                      struct bytes *ret_out)
 {
     struct hf_ctx *ctx = fake_ctx(kit->fake);
     uint64_t seed = in.size;
-    void *stream = NULL;
     struct bytes made = {0};
     size_t at = 0;
     int status = HF_OK;
-    fake_clear(kit->fake);
-    ck_assert_int_eq(kit->stage->decode_open(kit->self, ctx, mode, &stream), HF_OK);
     while (status == HF_OK) {
         size_t give = in_piece ? in_piece : 1 + kit_random(&seed) % 70000, taken;
         size_t lend = out_piece ? out_piece : 1 + kit_random(&seed) % 70000, put = lend;
@@ -214,6 +242,49 @@ int kit_decode(struct kit *kit, int mode, struct bytes in, size_t in_piece, size
         *ret_out = made;
     else
         bytes_free(&made);
+    return status;
+}
+
+int kit_decode(struct kit *kit, int mode, struct bytes in, size_t in_piece, size_t out_piece, struct bytes *ret_out)
+{
+    void *stream = NULL;
+    fake_clear(kit->fake);
+    ck_assert_int_eq(kit->stage->decode_open(kit->self, fake_ctx(kit->fake), mode, &stream), HF_OK);
+    return decode_all(kit, stream, in, in_piece, out_piece, ret_out);
+}
+
+int kit_seek(struct kit *kit, struct bytes whole, uint64_t offset, uint64_t length, struct bytes *ret_out)
+{
+    struct hf_ctx *ctx = fake_ctx(kit->fake);
+    struct hf_extent extent = {.size = sizeof(extent)};
+    void *seek = NULL, *stream = NULL;
+    uint64_t size = 0;
+    int status = HF_END;
+    fake_clear(kit->fake);
+    for (size_t head = 0; status == HF_END; head = head * 2 + 100) {
+        size_t have = head < whole.size ? head : whole.size;
+        struct bytes begin = bytes_copy(whole.data, have);
+        status = kit->stage->seek_open(kit->self, ctx, begin.data, have, whole.size, &size, &seek);
+        bytes_free(&begin);
+        if (status == HF_END && have == whole.size)
+            return HF_E_CORRUPT;
+    }
+    if (status < 0)
+        return status;
+    if (offset + length > size) {
+        kit->stage->seek_close(seek);
+        return HF_E_CORRUPT;
+    }
+    ck_assert_int_eq(kit->stage->seek_range(seek, ctx, offset, length, &extent, &stream), HF_OK);
+    ck_assert_uint_le(extent.offset + extent.length, whole.size);
+    struct bytes range = {whole.data + extent.offset, extent.length}, made;
+    status = decode_all(kit, stream, range, length % 3 ? 0 : 1 << 20, 0, &made);
+    if (status == HF_END) {
+        ck_assert_uint_ge(made.size, extent.skip + length);
+        *ret_out = bytes_copy(made.data + extent.skip, length);
+    }
+    bytes_free(&made);
+    kit->stage->seek_close(seek);
     return status;
 }
 

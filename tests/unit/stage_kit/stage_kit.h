@@ -32,10 +32,14 @@ struct encoded {
 
 /* level: as in a profile. */
 struct kit kit_open(const struct hf_module *module, const char *level);
+/* pairs: any options, as for fake_config_new. */
+struct kit kit_open_with(const struct hf_module *module, const char *const *pairs);
 void kit_close(struct kit *kit);
 
-/* block: raw bytes of a block; 0: a random size for each. */
+/* block: raw bytes of a block; 0: a random size for each. A chunk stage's chunks have the size that they must. */
 struct encoded kit_encode(struct kit *kit, struct bytes raw, size_t block);
+/* A range of what a chunk stage encoded, through its seek operations. Returns HF_END, or what failed. */
+int kit_seek(struct kit *kit, struct bytes whole, uint64_t offset, uint64_t length, struct bytes *ret_out);
 /* in_piece, out_piece: what one step gets at most; 0: a random size for each. Every piece is memory of its own, so that
  * a sanitizer sees any access beyond it. Returns HF_END or what step() failed with. */
 int kit_decode(struct kit *kit, int mode, struct bytes in, size_t in_piece, size_t out_piece, struct bytes *ret_out);

@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Encrypted backups: the age tool reads them, a part comes back alone, nothing is told in the clear, and a machine with the
+# public key alone can make, list, verify and remove them.
+. "$(dirname "$0")/lib.sh"
+needs age age-keygen
+
+# profile_with NAME SOURCE PATH LINES…: the lines are the encrypting stage's.
+profile_with() {
+    local name=$1 source=$2 path=$3
+    shift 3
+    {
+        printf '[profile]\nname = %s\n\n[source]\nplugin = %s\npath = %s\n\n' "$name" "$source" "$path"
+        printf '[stage compress]\nplugin = gzip\n\n[stage encrypt]\nplugin = age\n'
+        printf '%s\n' "$@"
+        printf '\n[sink local]\nplugin = dir\npath = %s\n\n[retention]\nkeep_last = 2\n' "$BACKUPS"
+    } >"$ETC/conf.d/$name.ini"
+}
+
+# Keys: made once, never over another, for nobody else to read.
+expect 0 key new --out "$T/key"
+public=$(cat "$OUT")
+says "the secret key is in"
+equal 'mode of the key' 600 "$(stat -c %a "$T/key")"
+equal 'the public key, by the age tool' "$public" "$(age-keygen -y "$T/key")"
+expect 4 key new --out "$T/key"
+says 'is not overwritten'
+expect 0 key show "$T/key"
+equal 'the public key' "$public" "$(cat "$OUT")"
+age-keygen -o "$T/other" 2>/dev/null
+other=$(age-keygen -y "$T/other")
+(umask 0 && expect 0 key new && mv "$ETC/age.key" "$T/third")
+equal 'mode of the key, whatever the umask' 600 "$(stat -c %a "$T/third")"
+json 0 key show "$T/third"
+holds '.results[0].public | length == 1'
+expect 6 key show "$T/nothing"
+expect 2 key show "$ETC/holdfast.ini"
+
+# A round trip, and the same by hand.
+make_ledger "$DATA/ledger" 4 3000
+make_db "$DATA/signals.db" 3000
+profile_with ledger ledger "$DATA/ledger" "recipient = $public $other" "identity = $T/key"
+profile_with sqlite sqlite "$DATA/signals.db" "identity = $T/key"
+expect 0 check
+id=$(backup ledger)
+holds '.results[0].verification[0] | .level == "content" and .whole'
+expect 0 backup sqlite
+says 'verified content'
+exists "$BACKUPS/$id.tar.gz.age"
+for key in "$T/key" "$T/other"; do
+    rm -rf "$T/by-hand"
+    mkdir "$T/by-hand"
+    (
+        cd "$BACKUPS"
+        sha256sum --quiet -c "$id.sha256"
+        age -d -i "$key" "$id.tar.gz.age" | gunzip | tar -x -C "$T/by-hand"
+    )
+    same_tree "$DATA/ledger" "$T/by-hand/ledger"
+done
+age -d -i "$T/key" "$BACKUPS"/sqlite_signals_*.db.gz.age | gunzip >"$T/by-hand/signals.db"
+sound "$T/by-hand/signals.db"
+equal 'rows' 3000 "$(rows "$T/by-hand/signals.db")"
+expect 0 restore ledger --to "$T/back"
+same_tree "$DATA/ledger" "$T/back/ledger"
+expect 0 restore --artifact "$BACKUPS/$id.tar.gz.age" --to "$T/whole"
+same_tree "$DATA/ledger" "$T/whole/ledger"
+
+# One day alone; little more than that day is read of the artifact.
+json 0 restore ledger --only 2026-01-30 --to "$T/day"
+holds '.results[0].parts <= 3'
+same_tree "$DATA/ledger/2026-01-30" "$T/day/ledger/2026-01-30"
+absent "$T/day/ledger/2026-01-29"
+if strace -o /dev/null true 2>/dev/null; then
+    HF_UNDER="strace -f -qq -y -o $T/trace -e trace=read,pread64" hf restore ledger --only 2026-01-31 --to "$T/day2"
+    fetched=$(grep -F "$id.tar.gz.age" "$T/trace" | awk '{ sum += $NF } END { print sum }')
+    size=$(stat -c %s "$BACKUPS/$id.tar.gz.age")
+    ((fetched < size / 2)) || fail "$fetched of $size bytes were read for a quarter"
+fi
+
+# What the age tool encrypts, we restore.
+mkdir "$T/foreign"
+tar -cC "$DATA" ledger | gzip | age -r "$public" >"$T/foreign/ledger_20260201_000000.tar.gz.age"
+expect 0 restore --artifact "$T/foreign/ledger_20260201_000000.tar.gz.age" --to "$T/foreign/out"
+same_tree "$DATA/ledger" "$T/foreign/out/ledger"
+
+# Nothing is told: no days, no paths, no facts, no host.
+for word in 2026-01-30 "$DATA" "$T" records segments raw_sha256 xxh128 '"host"' base; do
+    if grep -qF -- "$word" "$BACKUPS/$id.manifest.json"; then fail "the manifest tells '$word'"; fi
+done
+jq -e '.schema == 2 and .artifacts[0].sha256 and .finding_counts.error == 0' "$BACKUPS/$id.manifest.json" >/dev/null
+jq -r .sealed "$BACKUPS/$id.manifest.json" | base64 -d | age -d -i "$T/key" >"$T/manifest.json"
+jq -e '.facts["2026-01-30"] and .options.source.path' "$T/manifest.json" >/dev/null
+json 0 show ledger
+holds '.results[0] | (.sealed | not) and .manifest.facts["2026-01-30"]'
+
+# Only the public key: it works, is not compared with what cannot be read, and says how far it was verified.
+profile_with ledger ledger "$DATA/ledger" "recipient = $public"
+sleep 1
+json 0 backup ledger
+holds '.results[0].verification[0] | .level == "digest" and .whole and ([.findings[].code] | contains(["level-lowered"]))'
+holds '[.results[0].findings[].code] | contains(["previous-sealed"])'
+second=$(j '.results[0].id')
+equal 'level in the record' digest "$(jq -r .level "$BACKUPS/$second.verified.json")"
+expect 0 list
+expect 0 show ledger
+says 'with the key only' 'verified digest'
+json 0 show ledger
+holds '.results[0] | .sealed and (.manifest.facts | not) and .manifest.sealed == true'
+json 0 verify ledger
+holds '.results[0].checks[0] | .level == "digest" and .whole'
+expect 4 verify ledger --level content
+says 'level content cannot be reached'
+expect 4 backup ledger --level content
+says 'no key to read it'
+printf '[verify]\nlevel = content\n' >>"$ETC/conf.d/ledger.ini"
+expect 4 backup ledger
+expect 4 backup ledger --dry-run
+sed -i 's/^level = content/level = digest/' "$ETC/conf.d/ledger.ini"
+sleep 1
+expect 0 backup ledger
+if grep -qF level-lowered "$OUT"; then fail 'digest was asked for, and is not less than that'; fi
+equal 'backups kept' 2 "$(ls "$BACKUPS"/ledger_*.manifest.json | wc -l)"
+expect 0 prune ledger
+expect 1 restore ledger --to "$T/none"
+says 'is encrypted, its manifest too'
+absent "$T/none"
+expect 1 restore --artifact "$BACKUPS/$second.tar.gz.age" --to "$T/none"
+says 'no secret key here'
+
+# The wrong key says so, before anything is made and when something is read.
+profile_with ledger ledger "$DATA/ledger" "recipient = $public" "identity = $T/third"
+expect 2 check ledger
+says 'belongs to any'
+expect 2 backup ledger
+expect 1 restore ledger --to "$T/none"
+says "no identity in '$T/third' can read this"
+expect 1 verify "$second"
+says "no identity in '$T/third' can read this"
+expect 0 verify "$second" --level digest
+chmod 640 "$T/third"
+expect 2 check ledger
+says 'can be read by others' 'chmod 600'
+
+# An open manifest; age alone, without compression; the stages' order; what cannot seal.
+profile_with ledger ledger "$DATA/ledger" "identity = $T/key" 'manifest = open'
+sleep 1
+id=$(backup ledger)
+jq -e '.schema == 1 and .facts["2026-01-30"]' "$BACKUPS/$id.manifest.json" >/dev/null
+sed -i '/^\[stage compress/,/^$/d' "$ETC/conf.d/ledger.ini"
+sleep 1
+id=$(backup ledger)
+exists "$BACKUPS/$id.tar.age"
+age -d -i "$T/key" "$BACKUPS/$id.tar.age" | tar -t >/dev/null
+expect 0 verify ledger --level content
+expect 0 restore ledger --only 2026-02-01 --to "$T/plain"
+same_tree "$DATA/ledger/2026-02-01" "$T/plain/ledger/2026-02-01"
+printf '\n[stage late]\nplugin = gzip\n' >>"$ETC/conf.d/ledger.ini"
+expect 2 config validate
+says 'can only be the first stage' 'compress first, then encrypt'
+sed -i '/^\[stage late/,$d' "$ETC/conf.d/ledger.ini"
+sed -i 's/^plugin = age/plugin = gzip/; /^identity/d; s/^manifest = open/manifest = sealed/' "$ETC/conf.d/ledger.ini"
+expect 2 config validate
+says 'cannot seal manifests'
+nothing_left_over
