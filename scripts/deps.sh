@@ -8,8 +8,8 @@ set -euo pipefail
 
 build=(gcc libc6-dev cmake ninja-build pkg-config check libinih-dev libjansson-dev libssl-dev libxxhash-dev
     libsqlite3-dev libarchive-dev zlib1g-dev libzstd-dev libisal-dev libpq-dev sqlite3)
-tests=(postgresql age openssh-client python3 jq pigz zstd strace faketime libfaketime attr acl procps util-linux mandoc)
-bench=(postgresql age python3 pigz zstd)
+tests=(age openssh-client postgresql python3 jq pigz zstd strace faketime libfaketime attr acl procps util-linux mandoc)
+bench=(age postgresql python3 pigz zstd)
 ci=(clang shellcheck)
 
 case ${1:---build} in

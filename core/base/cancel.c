@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,9 +24,32 @@ static atomic_llong signal_at_ms;
 int hf_cancel_init(struct hf_cancel *cancel, struct hf_ctx *ctx)
 {
     atomic_init(&cancel->raised, HF_CANCEL_NO);
-    cancel->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    atomic_init(&cancel->parent, NULL);
+    cancel->own_fd = cancel->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (cancel->event_fd < 0)
         return hf_fail_errno(ctx, errno, "make an event descriptor");
+    return HF_OK;
+}
+
+int hf_cancel_init_below(struct hf_cancel *cancel, struct hf_ctx *ctx, const struct hf_cancel *parent)
+{
+    struct epoll_event readable = {.events = EPOLLIN};
+    int both, rc = hf_cancel_init(cancel, ctx);
+
+    if (rc != HF_OK || parent == NULL)
+        return rc;
+    /* One descriptor that is readable when either is. */
+    both = epoll_create1(EPOLL_CLOEXEC);
+    if (both < 0 || epoll_ctl(both, EPOLL_CTL_ADD, cancel->own_fd, &readable) != 0 ||
+        epoll_ctl(both, EPOLL_CTL_ADD, parent->event_fd, &readable) != 0) {
+        rc = hf_fail_errno(ctx, errno, "make an event descriptor");
+        if (both >= 0)
+            close(both);
+        hf_cancel_clear(cancel);
+        return rc;
+    }
+    cancel->event_fd = both;
+    atomic_store(&cancel->parent, parent);
     return HF_OK;
 }
 
@@ -36,9 +60,11 @@ void hf_cancel_clear(struct hf_cancel *cancel)
         for (int i = 0; i < STOP_SIGNAL_COUNT; i++)
             signal(stop_signals[i], SIG_DFL);
     }
-    if (cancel->event_fd >= 0)
+    if (cancel->event_fd >= 0 && cancel->event_fd != cancel->own_fd)
         close(cancel->event_fd);
-    cancel->event_fd = -1;
+    if (cancel->own_fd >= 0)
+        close(cancel->own_fd);
+    cancel->event_fd = cancel->own_fd = -1;
 }
 
 void hf_cancel_raise(struct hf_cancel *cancel, int reason)
@@ -49,7 +75,7 @@ void hf_cancel_raise(struct hf_cancel *cancel, int reason)
     int saved = errno;
     uint64_t one = 1;
     /* Fails only when the counter is full, and then it is readable. */
-    ssize_t written = write(cancel->event_fd, &one, sizeof one);
+    ssize_t written = write(cancel->own_fd, &one, sizeof one);
     (void)written;
     errno = saved;
 }
@@ -62,7 +88,7 @@ void hf_cancel_forgive(struct hf_cancel *cancel)
 
     if (!atomic_compare_exchange_strong(&cancel->raised, &failure, HF_CANCEL_NO))
         return;
-    got = read(cancel->event_fd, &count, sizeof count);
+    got = read(cancel->own_fd, &count, sizeof count);
     (void)got; /* nothing to read is fine */
     if (atomic_load(&cancel->raised) != HF_CANCEL_NO)
         hf_cancel_raise(cancel, HF_CANCEL_FAILURE); /* a signal came in between: be readable again */
@@ -70,7 +96,10 @@ void hf_cancel_forgive(struct hf_cancel *cancel)
 
 bool hf_cancel_raised(const struct hf_cancel *cancel)
 {
-    return cancel && atomic_load_explicit(&cancel->raised, memory_order_relaxed) != HF_CANCEL_NO;
+    for (; cancel; cancel = atomic_load_explicit(&cancel->parent, memory_order_relaxed))
+        if (atomic_load_explicit(&cancel->raised, memory_order_relaxed) != HF_CANCEL_NO)
+            return true;
+    return false;
 }
 
 static long long steady_ms(void)

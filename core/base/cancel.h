@@ -9,13 +9,17 @@
 #include <stdatomic.h>
 
 struct hf_cancel {
-    atomic_int raised; /* enum hf_cancel_reason */
-    int event_fd;      /* readable once raised  */
+    atomic_int raised; /* enum hf_cancel_reason                                      */
+    int event_fd;      /* readable once raised                                       */
+    int own_fd;        /* what raising it writes to: event_fd, unless it has a parent */
+    _Atomic(const struct hf_cancel *) parent;
 };
 
 enum hf_cancel_reason { HF_CANCEL_NO = 0, HF_CANCEL_FAILURE = 1, HF_CANCEL_SIGNAL = 2 };
 
 int hf_cancel_init(struct hf_cancel *, struct hf_ctx *);
+/* One that is raised whenever `parent` is, and can be raised alone. The parent (NULL: none) must live as long. */
+int hf_cancel_init_below(struct hf_cancel *, struct hf_ctx *, const struct hf_cancel *parent);
 void hf_cancel_clear(struct hf_cancel *);
 /* Async-signal-safe. A signal outranks a failure. */
 void hf_cancel_raise(struct hf_cancel *, int reason);

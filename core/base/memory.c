@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include <errno.h>
 #include <stdint.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -83,4 +84,19 @@ int hf_steal_fd(int *fd)
     int stolen = *fd;
     *fd = -1;
     return stolen;
+}
+
+void hf_keep(void *memory)
+{
+    struct kept {
+        struct kept *next;
+        void *memory;
+    };
+    static _Atomic(struct kept *) all;
+    struct kept *kept = hf_alloc(sizeof(*kept));
+
+    kept->memory = memory;
+    kept->next = atomic_load(&all);
+    while (!atomic_compare_exchange_weak(&all, &kept->next, kept)) {
+    }
 }

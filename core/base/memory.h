@@ -26,6 +26,9 @@ char *hf_strndup(const char *, size_t);
         hf_value_;                                                                                                     \
     })
 
+/* Never freed: somebody who does not come back may still look at it. It stays reachable, so that leak checkers know. */
+void hf_keep(void *);
+
 void hf_cleanup_free(void *pointer_to_pointer);
 void hf_cleanup_close(int *fd); /* -1 is fine; keeps errno */
 int hf_steal_fd(int *fd);       /* passes a descriptor on: sets the variable to -1 */

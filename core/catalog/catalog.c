@@ -9,6 +9,7 @@
 #include "base/log.h"
 
 #include <string.h>
+#include <xxhash.h>
 
 enum { OBJECTS_MAX = 5000000 };
 
@@ -120,20 +121,28 @@ static struct listed *find_suffixed(const struct listing *listing, const char *i
     return find_object(listing, key);
 }
 
-static int read_manifest(struct hf_ctx *ctx, struct hf_instance *sink, const char *id,
-                         int (*read)(struct hf_ctx *, const char *, const char *, size_t, struct hf_manifest **),
-                         struct hf_manifest **ret_manifest)
+int hf_catalog_manifest_text(struct hf_ctx *ctx, struct hf_instance *sink, const char *id,
+                             struct hf_manifest **ret_manifest, char **ret_text, size_t *ret_size)
 {
     hf_auto_free char *key = hf_key_manifest(id), *data = NULL;
     size_t size;
     int rc = hf_object_read(ctx, sink, key, HF_MANIFEST_MAX_BYTES, &data, &size);
 
-    return rc < 0 ? rc : read(ctx, key, data, size, ret_manifest);
+    if (rc == HF_OK && ret_manifest != NULL)
+        rc = hf_manifest_read(ctx, key, data, size, ret_manifest);
+    if (rc < 0)
+        return rc;
+    *ret_text = hf_steal(data);
+    *ret_size = size;
+    return HF_OK;
 }
 
 int hf_catalog_manifest(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, struct hf_manifest **ret_manifest)
 {
-    return read_manifest(ctx, sink, id, hf_manifest_read, ret_manifest);
+    hf_auto_free char *text = NULL;
+    size_t size;
+
+    return hf_catalog_manifest_text(ctx, sink, id, ret_manifest, &text, &size);
 }
 
 /* Is the object there, and how large is it? One that stands aside is in no listing of the profile's. */
@@ -231,9 +240,18 @@ static int read_backup(struct hf_ctx *ctx, struct hf_instance *sink, struct list
 {
     struct hf_ctx aside = hf_ctx_aside(ctx);
     struct hf_manifest *manifest = NULL;
-    int rc = read_manifest(&aside, sink, backup->id, hf_manifest_read_brief, &manifest);
+    hf_auto_free char *key = hf_key_manifest(backup->id), *text = NULL;
+    size_t size = 0;
+    int rc = hf_catalog_manifest_text(&aside, sink, backup->id, NULL, &text, &size);
+
+    if (rc == HF_OK)
+        rc = hf_manifest_read_brief(&aside, key, text, size, &manifest);
 
     if (rc == HF_OK) {
+        XXH128_hash_t digest = XXH3_128bits(text, size);
+
+        backup->copies->digest[0] = digest.low64;
+        backup->copies->digest[1] = digest.high64;
         rc = describe(ctx, listing, manifest, backup);
         hf_manifest_free(manifest);
         return rc < 0 ? rc : read_verified(ctx, sink, listing, backup);
@@ -334,11 +352,28 @@ static int load_share(struct hf_ctx *ctx, struct hf_instance *sink, const char *
     return rc;
 }
 
+/* Two backups under one name, made by two who did not know of each other: which is meant cannot be told, so the first is. */
+static void set_apart(const struct hf_backup *into, struct hf_copy *copy)
+{
+    for (size_t i = 0; i < into->copy_count; i++) {
+        if (into->copies[i].unreadable || copy->unreadable || hf_copy_same(&into->copies[i], copy))
+            continue;
+        free(copy->problem);
+        copy->problem = hf_strf("its manifest is not that of sink '%s': it is another backup of the same name",
+                                into->copies[i].sink->name);
+        copy->whole = false;
+        return;
+    }
+}
+
 /* Where the figures of a backup come from, when its copies do not agree: the first copy that is whole, else the first
  * that is readable. */
 static void merge_copy(struct hf_backup *into, struct hf_backup *from)
 {
-    bool better = (from->copies->whole && !hf_backup_best_copy(into)) ||
+    bool better;
+
+    set_apart(into, from->copies);
+    better = (from->copies->whole && !hf_backup_best_copy(into)) ||
                   (from->copies->whole && !hf_backup_best_copy(into)->whole) ||
                   (!from->copies->unreadable && !hf_backup_best_copy(into));
 
@@ -400,6 +435,19 @@ static int load_sink(struct hf_ctx *ctx, struct hf_instance *sink, struct hf_str
     hf_error_clear(&aside.error);
     hf_strings_add(ret_unreachable, sink->name);
     return HF_OK;
+}
+
+void hf_catalog_merge(struct hf_catalog *catalog, struct hf_catalog *of_one_sink)
+{
+    struct share share = {
+        .backups = of_one_sink->backups, .count = of_one_sink->count, .orphans = of_one_sink->orphans};
+
+    merge_share(catalog, &share);
+    clear_share(&share);
+    of_one_sink->backups = NULL;
+    of_one_sink->count = 0;
+    of_one_sink->orphans = (struct hf_strings){0};
+    hf_catalog_free(of_one_sink);
 }
 
 int hf_catalog_load(struct hf_ctx *ctx, const char *profile, struct hf_instance *const *sinks, size_t sink_count,

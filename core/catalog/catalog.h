@@ -24,6 +24,7 @@ struct hf_copy {
     char *problem;            /* why not; NULL when whole                                                         */
     bool unreadable;          /* the manifest cannot be read: retention leaves it alone                           */
     struct hf_verified verified;
+    uint64_t digest[2];       /* of the manifest's bytes: the same in every copy of one backup */
 };
 
 struct hf_backup {
@@ -49,16 +50,26 @@ struct hf_catalog {
 int hf_catalog_load(struct hf_ctx *, const char *profile, struct hf_instance *const *sinks, size_t sink_count,
                     struct hf_strings *ret_unreachable, struct hf_catalog **ret_catalog);
 void hf_catalog_free(struct hf_catalog *);
+/* Adds what one sink's catalog has, and frees it. A copy of an id whose manifest is another than that of the copies before it is
+ * no copy, whatever its name: it counts as not whole. */
+void hf_catalog_merge(struct hf_catalog *, struct hf_catalog *of_one_sink);
 
 /* `name`: "latest", an id, a unique prefix of one, or the time part of one; at_ms (INT64_MAX: none) as an upper bound for
  * "latest": newest not later. HF_E_NOTFOUND, never a fallback; an ambiguous prefix is HF_E_CONFIG, naming candidates. `latest`
  * passes over backups that are not whole in any sink, and says so in a warning. */
 int hf_catalog_find(struct hf_ctx *, const struct hf_catalog *, const char *name, int64_t at_ms, struct hf_backup **ret_backup);
+/* Whether both are of the same backup: their manifests say the same. */
+bool hf_copy_same(const struct hf_copy *, const struct hf_copy *);
 /* The best copy to read: whole before not, verified before not, in the sinks' order. NULL: none readable. */
 struct hf_copy *hf_backup_best_copy(const struct hf_backup *);
+/* Those that can stand in for each other, the best first; as many as there are copies fit. */
+size_t hf_backup_copies(const struct hf_backup *, struct hf_copy **ret_copies);
 bool hf_backup_verified(const struct hf_backup *); /* a whole copy was verified at level digest or better, and found whole */
 
 int hf_catalog_manifest(struct hf_ctx *, struct hf_instance *sink, const char *id, struct hf_manifest **ret_manifest);
+/* The same, with its text, for whoever stores it elsewhere; free it. ret_manifest may be NULL. */
+int hf_catalog_manifest_text(struct hf_ctx *, struct hf_instance *sink, const char *id, struct hf_manifest **ret_manifest,
+                             char **ret_text, size_t *ret_size);
 
 /* Replaces the record (remove, then write). */
 int hf_verified_write(struct hf_ctx *, struct hf_instance *sink, const char *id, const struct hf_verified *);

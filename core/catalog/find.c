@@ -31,6 +31,11 @@ bool hf_backup_verified(const struct hf_backup *backup)
     return false;
 }
 
+bool hf_copy_same(const struct hf_copy *one, const struct hf_copy *other)
+{
+    return one->digest[0] == other->digest[0] && one->digest[1] == other->digest[1];
+}
+
 /* A copy that a check found damaged comes after one that nobody looked at. */
 static int worth(const struct hf_copy *copy)
 {
@@ -50,6 +55,21 @@ struct hf_copy *hf_backup_best_copy(const struct hf_backup *backup)
             best = copy;
     }
     return best;
+}
+
+size_t hf_backup_copies(const struct hf_backup *backup, struct hf_copy **ret_copies)
+{
+    struct hf_copy *best = hf_backup_best_copy(backup);
+    size_t count = 0;
+
+    for (int value = 5; best != NULL && value >= 0; value--)
+        for (size_t i = 0; i < backup->copy_count; i++) {
+            struct hf_copy *copy = &backup->copies[i];
+
+            if (!copy->unreadable && worth(copy) == value && hf_copy_same(best, copy))
+                ret_copies[count++] = copy;
+        }
+    return count;
 }
 
 static int find_latest(struct hf_ctx *ctx, const struct hf_catalog *catalog, int64_t at_ms,

@@ -24,6 +24,7 @@ const struct hf_flag hf_flags[HF_FLAG_ID_COUNT] = {
     [HF_FLAG_SINK] = {"sink", 0, false, false, HF_FLAG_TEXT, "NAME", NULL, NULL},
     [HF_FLAG_AT] = {"at", 0, false, false, HF_FLAG_TIME, "TIME", NULL, NULL},
     [HF_FLAG_TO] = {"to", 0, false, false, HF_FLAG_PLACE, "PLACE", NULL, NULL},
+    [HF_FLAG_FROM] = {"from", 0, false, false, HF_FLAG_TEXT, "SINK", NULL, NULL},
     [HF_FLAG_ONLY] = {"only", 0, false, true, HF_FLAG_TEXT, "NAME", NULL, NULL},
     [HF_FLAG_REPLACE] = {"replace", 0, false, false, HF_FLAG_SWITCH, NULL, NULL, NULL},
     [HF_FLAG_JOBS] = {"jobs", 'j', false, false, HF_FLAG_NUMBER, "N", NULL, NULL},
@@ -156,7 +157,7 @@ const struct hf_command hf_commands[HF_COMMAND_COUNT] = {
           {HF_FLAG_TO, "restore to this folder (or, of a source that has databases, under this name) instead of the original place"},
           {HF_FLAG_ONLY, "restore only this part (a database, a ledger's day, a file or folder); may be repeated"},
           {HF_FLAG_REPLACE, "replace what is in the target"},
-          {HF_FLAG_SINK, "read from this sink; otherwise from the best copy"},
+          {HF_FLAG_SINK, "read from this sink alone; otherwise from the best copy, and what is damaged there from the next"},
           {HF_FLAG_JOBS, "how many parts to restore at once"},
           {HF_FLAG_DRY_RUN, "check, and say what would be restored, but change nothing"},
           {HF_FLAG_ARTIFACT, "restore this file, whose manifest is lost; needs --to"},
@@ -167,6 +168,30 @@ const struct hf_command hf_commands[HF_COMMAND_COUNT] = {
           {"holdfast restore ledger --only 2026-01-30", "one day of a ledger"},
           {"holdfast restore sqlite --only signals --replace", "one database, over the present one"},
           {"holdfast restore --artifact /backups/ledger_20260201_120000.tar.gz --to /tmp/out", "without a manifest"}},
+         {3, 4, 5, 6, 7, 8}},
+    [HF_COMMAND_COPY] =
+        {"copy",
+         "[BACKUP...]",
+         HF_ARGUMENT_BACKUP,
+         0,
+         ANY_NUMBER,
+         "copy backups from one sink to another",
+         "Brings a sink up to date with another, one that was away, say, or one that is new. What is read is held against "
+         "the digests in the manifest, and what was written is read back. A backup becomes visible in the sink when all of "
+         "it is there. What is there and whole is left alone, so a copying that was interrupted goes on with the next "
+         "backup when it is started again. A PROFILE stands for its latest backup.\n\n"
+         "While it copies, no other run of the profile can store or remove.",
+         {{HF_FLAG_ALL, "every backup of the profiles named, or of all profiles, but those which the retention rules of "
+                        "the sink would remove at once"},
+          {HF_FLAG_FROM, "the sink to read from; otherwise whichever has it whole"},
+          {HF_FLAG_TO, "the sink to copy to"},
+          {HF_FLAG_AT, "the newest backup of the profile that is not later than TIME"},
+          {HF_FLAG_LEVEL, "how what was written is checked: quick, digest or content; otherwise digest"},
+          {HF_FLAG_JOBS, "how many backups, or artifacts of one, to copy at once"},
+          {HF_FLAG_REPLACE, "copy anew what is there and damaged"},
+          {HF_FLAG_DRY_RUN, "say what would be copied, but copy nothing"}},
+         {{"holdfast copy ledger --to offsite", "the latest backup"},
+          {"holdfast copy --all --from local --to offsite", "everything that is missing there"}},
          {3, 4, 5, 6, 7, 8}},
     [HF_COMMAND_PRUNE] =
         {"prune",

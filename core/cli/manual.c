@@ -208,9 +208,9 @@ static void add_profiles(struct hf_text *out, const json_t *plugins)
                      "stage plugin.");
     add_core_section(out, "sink", "[sink NAME]",
                      "Where backups are stored; one or more. Besides these, the options of the sink plugin.");
-    add_core_section(out, "retention", "[retention]",
+    add_core_section(out, "retention", "[retention], [retention NAME]",
                      "Which backups are kept. A backup stays if any rule keeps it; without rules, all stay. The newest "
-                     "verified backup always stays.");
+                     "verified backup of a sink always stays. [retention NAME] holds the rules of one sink, [retention] those of the others.");
     add_core_section(out, "verify", "[verify]", "How a backup is checked after it was made.");
     add_core_section(out, "holdfast", "holdfast.ini: [holdfast]", "Settings of the program, for all profiles.");
     hf_text_add(out, ".Sh PLUGINS\n");

@@ -118,6 +118,18 @@ void hf_report_print_errors(const json_t *report, bool findings)
         hf_auto_free char *about = named ? hf_strdup("") : hf_strf("sink '%s': ", hf_member_text(item, "name"));
         print_of_profile(profile, about, hf_member_text(item, "error"), hf_member_text(item, "hint"));
     }
+    json_array_foreach(json_object_get(report, "copies"), index, item)
+    {
+        const char *id = hf_member_text(item, "id");
+        const char *what = *hf_member_text(item, "error") ? hf_member_text(item, "error") : hf_member_text(item, "reason");
+        const char *outcome = hf_member_text(item, "outcome");
+        if (strcmp(outcome, "failed") != 0 && strcmp(outcome, "in-the-way") != 0)
+            continue;
+        hf_auto_free char *about = hf_strf("'%s' was not copied: ", id);
+        print_of_profile(profile, about, what,
+                         strcmp(outcome, "in-the-way") == 0 ? "look at it, and if it is damaged: --replace"
+                                                            : hf_member_text(item, "hint"));
+    }
     static const char *const checks[] = {"checks", "verification"};
     for (size_t i = 0; i < HF_COUNT(checks); i++) {
         json_array_foreach(json_object_get(report, checks[i]), index, item)

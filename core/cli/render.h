@@ -19,6 +19,7 @@ void hf_render_backup(struct hf_text *, const json_t *report, const struct hf_re
 void hf_render_show(struct hf_text *, const json_t *report, const struct hf_render *);
 void hf_render_verify(struct hf_text *, const json_t *report, const struct hf_render *);
 void hf_render_restore(struct hf_text *, const json_t *report, const struct hf_render *);
+void hf_render_copy(struct hf_text *, const json_t *report, const struct hf_render *);
 void hf_render_prune(struct hf_text *, const json_t *report, const struct hf_render *);
 void hf_render_audit(struct hf_text *, const json_t *report, const struct hf_render *);
 void hf_render_config_show(struct hf_text *, const json_t *report, const struct hf_render *);

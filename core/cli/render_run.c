@@ -293,6 +293,45 @@ void hf_render_restore(struct hf_text *out, const json_t *report, const struct h
     hf_render_findings(out, json_object_get(report, "findings"), how);
 }
 
+void hf_render_copy(struct hf_text *out, const json_t *report, const struct hf_render *how)
+{
+    static const char *const words[][2] = {{"copied", "copied"},         {"there", "there already"},
+                                           {"unwanted", "left out"},     {"would-copy", "would copy"},
+                                           {"in-the-way", "NOT COPIED"}, {"failed", "NOT COPIED"},
+                                           {"not-done", "not begun"}};
+    const json_t *copies = json_object_get(report, "copies"), *item;
+    struct hf_table table = {.columns = 3};
+    size_t index;
+    hf_table_row(&table, (const char *const[]){"", "", ""});
+    json_array_foreach(copies, index, item)
+    {
+        const char *outcome = hf_member_text(item, "outcome"), *word = outcome, *from = hf_member_text(item, "from");
+        hf_auto_text struct hf_text text = {0};
+        char size[16], time[24];
+        for (size_t i = 0; i < HF_COUNT(words); i++)
+            if (strcmp(words[i][0], outcome) == 0)
+                word = words[i][1];
+        hf_text_bytes(hf_member_size(item, "bytes"), size);
+        if (strcmp(outcome, "copied") == 0)
+            hf_text_addf(&text, "from %s, %s in %s, read back at level %s", from, size,
+                         hf_duration_rough(hf_member_ms(item, "seconds"), time),
+                         hf_member_text(json_object_get(item, "verification"), "level"));
+        else if (strcmp(outcome, "would-copy") == 0)
+            hf_text_addf(&text, "from %s, %s", from, size);
+        else
+            hf_text_add(&text, *hf_member_text(item, "error") ? hf_member_text(item, "error")
+                                                              : hf_member_text(item, "reason"));
+        hf_table_row(&table, (const char *const[]){hf_member_text(item, "id"), word, text.data ? text.data : ""});
+    }
+    hf_table_print(out, &table, "");
+    hf_table_clear(&table);
+    if (json_array_size(copies) == 0 && hf_member_size(report, "exit") == 0) {
+        hf_safe_add(out, hf_member_text(report, "profile"));
+        hf_text_add(out, "  has nothing to copy\n");
+    }
+    hf_render_findings(out, json_object_get(report, "findings"), how);
+}
+
 void hf_render_prune(struct hf_text *out, const json_t *report, const struct hf_render *how)
 {
     (void)how;

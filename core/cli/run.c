@@ -204,6 +204,21 @@ static void operate(struct hf_cli *cli, const struct hf_target *target, struct h
                       },
                       report);
         break;
+    case HF_COMMAND_COPY:
+        hf_op_copy(&cli->world, profile,
+                   &(struct hf_copy_options){
+                       .name = target->backup,
+                       .at_ms = at_ms(cli),
+                       .all = all,
+                       .dry_run = dry_run,
+                       .replace = hf_arguments_have(arguments, HF_FLAG_REPLACE),
+                       .from = hf_arguments_text(arguments, HF_FLAG_FROM),
+                       .to = hf_arguments_text(arguments, HF_FLAG_TO),
+                       .level = level(cli),
+                       .jobs = (int)arguments->flags[HF_FLAG_JOBS].number,
+                   },
+                   report);
+        break;
     case HF_COMMAND_PRUNE:
         hf_op_prune(&cli->world, profile, &(struct hf_prune_options){.dry_run = dry_run, .sink = sink}, report);
         if (dry_run && report->json)
@@ -230,6 +245,7 @@ static const struct {
     [HF_COMMAND_SHOW] = {hf_render_show, true},
     [HF_COMMAND_VERIFY] = {hf_render_verify, false},
     [HF_COMMAND_RESTORE] = {hf_render_restore, false},
+    [HF_COMMAND_COPY] = {hf_render_copy, false},
     [HF_COMMAND_PRUNE] = {hf_render_prune, false},
     [HF_COMMAND_AUDIT] = {hf_render_audit, false},
     [HF_COMMAND_CONFIG_SHOW] = {hf_render_config_show, true},
@@ -268,7 +284,7 @@ static void run_each(struct hf_cli *cli, const struct hf_targets *targets)
         exits[done++] = report.exit;
         hf_cli_finish(cli, &report, renderers[command].render, renderers[command].data);
     }
-    cli->exit = hf_exit_combine(exits, done, command == HF_COMMAND_VERIFY || command == HF_COMMAND_AUDIT);
+    cli->exit = hf_exit_combine(exits, done, command == HF_COMMAND_VERIFY || command == HF_COMMAND_AUDIT || command == HF_COMMAND_COPY);
     if (command == HF_COMMAND_LIST && !cli->json) {
         hf_auto_text struct hf_text text = {0};
         hf_render_list(&text, cli->results, &cli->render);
@@ -317,7 +333,7 @@ int hf_cli_exclude(struct hf_cli *cli, int first, int second, const char *hint)
 }
 
 /* --all means every backup: of the profiles named, or of all. */
-static int run_verify_all(struct hf_cli *cli)
+static int run_every_backup(struct hf_cli *cli)
 {
     struct hf_arguments *arguments = &cli->arguments;
     struct hf_targets targets = {0};
@@ -350,7 +366,20 @@ static int run_verify(struct hf_cli *cli)
         hf_fail(&cli->ctx, HF_E_CONFIG, "'--level none' verifies nothing");
         return hf_hint(&cli->ctx, "give quick, digest or content");
     }
-    return hf_arguments_have(&cli->arguments, HF_FLAG_ALL) ? run_verify_all(cli) : run_on_backups(cli);
+    return hf_arguments_have(&cli->arguments, HF_FLAG_ALL) ? run_every_backup(cli) : run_on_backups(cli);
+}
+
+static int run_copy(struct hf_cli *cli)
+{
+    if (!hf_arguments_have(&cli->arguments, HF_FLAG_TO)) {
+        hf_fail(&cli->ctx, HF_E_CONFIG, "'holdfast copy' must be told the sink to copy to");
+        return hf_hint(&cli->ctx, "name it, as in its profile: --to NAME");
+    }
+    if (level(cli) == HF_LEVEL_NONE) {
+        hf_fail(&cli->ctx, HF_E_CONFIG, "'--level none' would trust what nobody has read back");
+        return hf_hint(&cli->ctx, "give quick, digest or content");
+    }
+    return hf_arguments_have(&cli->arguments, HF_FLAG_ALL) ? run_every_backup(cli) : run_on_backups(cli);
 }
 
 static int run_restore_artifact(struct hf_cli *cli)
@@ -415,6 +444,8 @@ int hf_command_run(struct hf_cli *cli)
         return run_on_backups(cli);
     case HF_COMMAND_VERIFY:
         return run_verify(cli);
+    case HF_COMMAND_COPY:
+        return run_copy(cli);
     case HF_COMMAND_RESTORE:
         return run_restore(cli);
     case HF_COMMAND_CONFIG_VALIDATE:

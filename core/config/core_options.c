@@ -33,6 +33,12 @@ static const struct hf_option profile_options[] = {
      .min = 1,
      .max = 256,
      .help = "threads that encode and decode blocks; default one per processor"},
+    {.key = "quorum",
+     .type = HF_INT,
+     .min = 1,
+     .max = 256,
+     .help = "how many sinks must hold a backup: with fewer the run fails and nothing is left, with one of the others "
+             "missing it is partial; default all that are required, and at least one"},
 };
 
 static const struct hf_option source_options[] = {
@@ -57,8 +63,14 @@ static const struct hf_option sink_options[] = {
     {.key = "plugin", .type = HF_STRING, .flags = HF_REQUIRED, .help = "name of the sink plugin"},
     {.key = "required",
      .type = HF_BOOL,
-     .dflt = "yes",
-     .help = "no: a failure of this sink makes the backup partial instead of failed"},
+     .help = "no: a failure of this sink makes the backup partial instead of failed; default yes, and no in a profile "
+             "that sets a quorum"},
+    {.key = "timeout",
+     .type = HF_DURATION,
+     .dflt = "60s",
+     .min = 1000,
+     .max = 24 * 3600 * 1000,
+     .help = "a sink that is not required and does not answer for so long is dropped"},
 };
 
 #define KEEP_COUNT(word, what)                                                                                         \

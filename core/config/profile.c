@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/profile.h"
 #include "base/file.h"
+#include "config/places.h"
 #include <string.h>
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
@@ -9,9 +10,9 @@
 
 static const struct {
     const char *kind;
-    bool named;
-} section_kinds[] = {{"profile", false}, {"source", false},    {"stage", true},
-                     {"sink", true},     {"retention", false}, {"verify", false}};
+    enum { UNNAMED, NAMED, EITHER } named;
+} section_kinds[] = {{"profile", UNNAMED}, {"source", EITHER},    {"stage", NAMED},
+                     {"sink", NAMED},      {"retention", EITHER}, {"verify", UNNAMED}};
 
 static void complain(struct hf_profile *profile, int line, const char *hint, const char *text)
 {
@@ -34,7 +35,7 @@ static void diagnose_unknown_section(struct hf_profile *profile, const struct hf
     if (nearest)
         hint = hf_strf("did you mean [%s%s%.64s]?", nearest, *section->name ? " " : "", section->name);
     else
-        hint = hf_strdup("sections are [profile], [source], [stage NAME], [sink NAME], [retention] and [verify]");
+        hint = hf_strdup("sections are [profile], [source], [stage NAME], [sink NAME], [retention], [retention NAME] and [verify]");
     hf_diagnose(&profile->diagnostics, HF_ERROR, profile->path, section->line, hint, "unknown section %s", title);
 }
 
@@ -57,11 +58,11 @@ static bool section_fits(struct hf_profile *profile, const struct hf_ini_section
     }
     hf_auto_free char *title = section_title(section);
     hf_auto_free char *text = NULL, *hint = NULL;
-    if (section_kinds[i].named && !*section->name) {
+    if (section_kinds[i].named == NAMED && !*section->name) {
         text = hf_strf("section %s needs a name", title);
         hint = hf_strf("write [%s NAME], e.g. [%s %s]", section->kind, section->kind,
                        strcmp(section->kind, "sink") == 0 ? "local" : "compress");
-    } else if (!section_kinds[i].named && *section->name && strcmp(section->kind, "source") != 0) {
+    } else if (section_kinds[i].named == UNNAMED && *section->name) {
         text = hf_strf("section %s takes no name", title);
         hint = hf_strf("write [%s]", section->kind);
     } else if (*section->name && !name_fits(section->name)) {
@@ -184,19 +185,6 @@ static void take_profile(struct hf_profile *profile)
     profile->workers = (int)hf_config_number(profile->profile, "workers");
 }
 
-static void take_retention(struct hf_profile *profile)
-{
-    const struct hf_config *config = profile->retention_config = core_config(profile, "retention");
-    struct hf_retention *retention = &profile->retention;
-    retention->keep_ms = hf_config_number(config, "keep");
-    retention->keep_last = hf_config_number(config, "keep_last");
-    retention->keep_daily = hf_config_number(config, "keep_daily");
-    retention->keep_weekly = hf_config_number(config, "keep_weekly");
-    retention->keep_monthly = hf_config_number(config, "keep_monthly");
-    for (size_t i = 0; i < config->count; i++)
-        retention->set |= config->settings[i].number != 0;
-}
-
 static void complain_missing_sections(struct hf_profile *profile)
 {
     static const char *const needed[][2] = {{"profile", "add [profile] with `name = NAME`"},
@@ -220,7 +208,7 @@ struct hf_profile *hf_profile_read(const char *path)
         complain_missing_sections(profile);
     take_profile(profile);
     take_sections(profile);
-    take_retention(profile);
+    hf_profile_take_places(profile);
     profile->verify = core_config(profile, "verify");
     const char *level = hf_config_text(profile->verify, "level");
     profile->level = level ? hf_level_parse(level) : HF_LEVEL_CONTENT;
@@ -234,7 +222,7 @@ void hf_profile_free(struct hf_profile *profile)
     if (!profile)
         return;
     hf_config_free(profile->profile);
-    hf_config_free(profile->retention_config);
+    hf_profile_clear_places(profile);
     hf_config_free(profile->verify);
     free(profile->stages);
     free(profile->sinks);

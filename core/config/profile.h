@@ -26,6 +26,13 @@ struct hf_retention {
     bool set; /* any of them is set; otherwise nothing is ever removed */
 };
 
+/* The rules of one sink, where it has its own. */
+struct hf_sink_retention {
+    const char *sink; /* borrowed */
+    struct hf_config *config;
+    struct hf_retention retention;
+};
+
 enum hf_level { HF_LEVEL_NONE = 0, HF_LEVEL_QUICK, HF_LEVEL_DIGEST, HF_LEVEL_CONTENT };
 
 struct hf_profile {
@@ -36,7 +43,10 @@ struct hf_profile {
     int64_t every_ms, rpo_ms, rto_ms;                      /* 0: not set                                 */
     int workers;                                           /* [profile] workers; 0: one per core         */
     int jobs;                                              /* [source] jobs; 0: default                  */
-    struct hf_retention retention;
+    int quorum;                                            /* [profile] quorum; 0: not set               */
+    struct hf_retention retention;         /* [retention]                                               */
+    struct hf_sink_retention *sink_retentions; /* [retention NAME]                                      */
+    size_t sink_retention_count;
     int level;                                /* enum hf_level                              */
     bool level_insists;                       /* the file says it: not merely the default   */
     struct hf_plugin_section source;          /* .ini NULL when missing (then diagnosed)    */
@@ -64,6 +74,12 @@ void hf_profile_free(struct hf_profile *);
 int hf_settings_load(struct hf_ctx *, const char *folder, struct hf_settings **ret_settings);
 void hf_settings_free(struct hf_settings *);
 struct hf_profile *hf_settings_profile(const struct hf_settings *, const char *name); /* NULL: none */
+
+/* What applies in this sink. */
+const struct hf_retention *hf_profile_retention(const struct hf_profile *, const char *sink);
+bool hf_profile_retains(const struct hf_profile *); /* in any of its sinks */
+/* [sink] required, of a sink of this profile. */
+bool hf_sink_required(const struct hf_profile *, const struct hf_config *sink);
 
 /* The options that the core itself reads in a section of this kind ("profile", "retention", "verify", "holdfast",
  * "source", "stage", "sink"), e.g. `plugin`, `jobs`, `required`. For validation, `plugin info` and the manual. count 0:

@@ -4,6 +4,7 @@
 #include "base/cancel.h"
 #include "base/log.h"
 #include "catalog/objects.h"
+#include "ops/guard.h"
 #include "ops/publish.h"
 #include "ops/seal.h"
 #include "pipeline/pipeline.h"
@@ -171,7 +172,8 @@ static int take(struct backup *self, struct hf_ctx *ctx)
         return rc;
     plan.session = self->session;
     plan.layers = hf_chain_chunked(&run->stages, &plan.layer_count);
-    self->fanout = hf_fanout_new(&run->services, run->world->cancel, run->sinks, run->sink_count);
+    self->fanout = hf_fanout_new(&run->services, run->world->cancel, run->sinks, run->sink_count,
+                                 (size_t)run->profile->quorum);
     rc = hf_pipeline_run(&plan, ctx, self->fanout, self->manifest);
     rc = source_end(self, ctx, rc);
     if (rc == HF_OK && !self->unchanged && self->manifest->artifact_count == 0)
@@ -196,6 +198,40 @@ static void finish_manifest(struct backup *self)
     }
 }
 
+/* What a copy was found to be; kept when its sink does not come back. */
+struct verifying {
+    const char *id;
+    struct hf_wish wish;
+    bool whole;
+    json_t *check;
+};
+
+static int verify_one(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
+{
+    struct verifying *one = arg;
+
+    return hf_verify_copy(run, ctx, sink, one->id, one->wish, &one->whole, &one->check);
+}
+
+static int verify_guarded(struct backup *self, struct hf_ctx *ctx, struct hf_instance *sink, struct hf_wish wish,
+                          bool *ret_whole, json_t **ret_check)
+{
+    struct verifying *one = hf_alloc(sizeof(*one));
+    int rc;
+
+    one->id = self->manifest->id;
+    one->wish = wish;
+    rc = hf_guard(self->run, ctx, sink, verify_one, one);
+    if (atomic_load(&sink->lost)) {
+        hf_keep(one);
+        return rc;
+    }
+    *ret_whole = one->whole;
+    *ret_check = one->check;
+    free(one);
+    return rc;
+}
+
 static void verify_each(struct backup *self, struct hf_wish wish)
 {
     json_t *checks = json_array();
@@ -207,7 +243,7 @@ static void verify_each(struct backup *self, struct hf_wish wish)
 
         if (hf_fanout_dropped(self->fanout, i) != NULL)
             continue;
-        if (hf_verify_copy(self->run, &ctx, self->run->sinks[i], self->manifest->id, wish, &whole, &check) != HF_OK) {
+        if (verify_guarded(self, &ctx, self->run->sinks[i], wish, &whole, &check) != HF_OK) {
             check = hf_check_failed(self->run->sinks[i], self->manifest->id, wish.level, &ctx.error);
             self->damaged = self->damaged || ctx.error.code == HF_E_CORRUPT;
             self->unverified = self->unverified || self->run->sinks[i]->required || hf_cancel_signal() != 0;
@@ -227,7 +263,7 @@ static int retain_each(struct backup *self, struct hf_ctx *ctx, int level)
     json_t *items, *skipped = json_array();
     int rc = HF_OK;
 
-    if (!self->run->profile->retention.set) {
+    if (!hf_profile_retains(self->run->profile)) {
         json_decref(skipped);
         return HF_OK;
     }
@@ -238,9 +274,17 @@ static int retain_each(struct backup *self, struct hf_ctx *ctx, int level)
         return HF_OK;
     }
     items = json_array();
-    for (size_t i = 0; rc == HF_OK && i < self->run->sink_count; i++)
+    for (size_t i = 0; rc == HF_OK && i < self->run->sink_count; i++) {
         if (hf_fanout_dropped(self->fanout, i) == NULL)
             rc = hf_retain(self->run, ctx, self->run->sinks[i], false, items, skipped);
+        if (rc == HF_OK || self->run->sinks[i]->required || rc == HF_E_CANCELLED)
+            continue;
+        hf_services_finding(&self->run->services, HF_WARNING, "retention-failed", self->run->sinks[i]->name, "%s",
+                            ctx->error.text);
+        hf_error_clear(&ctx->error);
+        self->partial = true;
+        rc = HF_OK;
+    }
     hf_json_set(self->json, "retention", items);
     json_decref(skipped);
     return rc;
@@ -320,11 +364,11 @@ static int check_stages(struct backup *self, struct hf_ctx *ctx)
 /* The backup itself, up to the moment when it exists. */
 static int store(struct backup *self, struct hf_ctx *ctx)
 {
-    size_t away = 0;
+    hf_auto_strings struct hf_strings away = {0};
     int rc = check_stages(self, ctx);
 
     if (rc == HF_OK)
-        rc = hf_run_catalog(self->run, ctx, &self->catalog, &away);
+        rc = hf_run_catalog(self->run, ctx, NULL, false, &away, &self->catalog);
     if (rc != HF_OK)
         return rc;
     load_previous(self);
@@ -341,6 +385,30 @@ static int store(struct backup *self, struct hf_ctx *ctx)
     return rc;
 }
 
+/* Nothing changed, so nothing is stored; but a sink that missed the last backup still misses it. */
+static size_t note_behind(struct backup *self)
+{
+    const struct hf_backup *backup = NULL;
+    size_t behind = 0;
+
+    for (size_t i = 0; i < self->catalog->count; i++)
+        if (strcmp(self->catalog->backups[i].id, self->previous->id) == 0)
+            backup = &self->catalog->backups[i];
+    for (size_t i = 0; backup != NULL && i < self->run->sink_count; i++) {
+        const struct hf_instance *sink = self->run->sinks[i];
+        bool has = false;
+
+        for (size_t c = 0; c < backup->copy_count; c++)
+            has = has || (backup->copies[c].sink == sink && backup->copies[c].whole);
+        if (has)
+            continue;
+        behind++;
+        hf_services_finding(&self->run->services, HF_WARNING, "sink-behind", sink->name,
+                            "it does not hold '%s': holdfast copy %s --to %s", backup->id, backup->id, sink->name);
+    }
+    return behind;
+}
+
 static int conclude(struct backup *self, struct hf_ctx *ctx, int rc)
 {
     struct hf_wish wish = wish_of(self);
@@ -349,8 +417,11 @@ static int conclude(struct backup *self, struct hf_ctx *ctx, int rc)
     size_t dropped = report_sinks(self, stored);
     int exit = rc != HF_OK ? hf_exit_of_making(ctx->error.code ? ctx->error.code : rc) : HF_EXIT_OK;
 
-    if (self->unchanged && self->previous != NULL)
+    if (self->unchanged && self->previous != NULL) {
         hf_json_set_text(self->json, "previous", self->previous->id);
+        if (note_behind(self) > 0)
+            exit = HF_EXIT_PARTIAL;
+    }
     if (stored) {
         report_stored(self);
         if (wish.level != HF_LEVEL_NONE)
@@ -361,10 +432,12 @@ static int conclude(struct backup *self, struct hf_ctx *ctx, int rc)
             exit = hf_cancel_signal() != 0 ? HF_EXIT_INTERRUPTED : HF_EXIT_FAILED;
         else if (dropped > 0 || self->partial || self->run->services.severity_counts[HF_ERROR] > 0)
             exit = HF_EXIT_PARTIAL;
-        if (exit == HF_EXIT_PARTIAL)
-            outcome = "partial";
         if (exit == HF_EXIT_OK && retain_each(self, ctx, wish.level) != HF_OK)
             exit = hf_exit_of_making(ctx->error.code);
+        else if (exit == HF_EXIT_OK && self->partial)
+            exit = HF_EXIT_PARTIAL;
+        if (exit == HF_EXIT_PARTIAL)
+            outcome = "partial";
     }
     hf_json_set_text(self->json, "outcome", outcome);
     hf_json_set(self->json, "findings", hf_findings_json(&self->run->services));
@@ -377,11 +450,11 @@ static int rehearse(struct backup *self, struct hf_ctx *ctx)
     struct hf_instance *source = self->run->source;
     json_t *would_store = json_array(), *would_remove = json_array(), *skipped = json_array();
     hf_auto_free char *id = NULL;
-    size_t away = 0;
+    hf_auto_strings struct hf_strings away = {0};
     int rc = check_stages(self, ctx);
 
     if (rc == HF_OK)
-        rc = hf_run_catalog(self->run, ctx, &self->catalog, &away);
+        rc = hf_run_catalog(self->run, ctx, NULL, false, &away, &self->catalog);
     if (rc == HF_OK) {
         id = hf_key_id(self->run->profile->name, choose_time(self));
         hf_json_set_text(self->json, "id", id);
@@ -391,7 +464,7 @@ static int rehearse(struct backup *self, struct hf_ctx *ctx)
         hf_instance_enter(source, ctx);
         rc = hf_instance_leave(source, ctx, source->loaded->source.check(source->self, ctx));
     }
-    for (size_t i = 0; rc >= 0 && self->run->profile->retention.set && i < self->run->sink_count; i++)
+    for (size_t i = 0; rc >= 0 && hf_profile_retains(self->run->profile) && i < self->run->sink_count; i++)
         rc = hf_retain(self->run, ctx, self->run->sinks[i], true, would_remove, skipped);
     json_decref(skipped);
     hf_json_set(self->json, "would_store", would_store);
@@ -443,6 +516,9 @@ void hf_op_backup(const struct hf_world *world, struct hf_profile *profile, cons
     hf_fanout_free(self.fanout);
     hf_catalog_free(self.catalog);
     hf_manifest_free(self.previous);
-    hf_manifest_free(self.manifest);
+    if (hf_run_lost(&run))
+        hf_keep(self.manifest);
+    else
+        hf_manifest_free(self.manifest);
     hf_run_close(&run);
 }

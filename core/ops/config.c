@@ -153,6 +153,8 @@ void hf_op_config_show(const struct hf_world *world, struct hf_profile *profile,
     for (size_t i = 0; i < profile->sink_count; i++)
         show_section(sections, profile, &profile->sinks[i], &diagnostics);
     hf_json_append(sections, config_json(profile->retention_config, NULL));
+    for (size_t i = 0; i < profile->sink_retention_count; i++)
+        hf_json_append(sections, config_json(profile->sink_retentions[i].config, NULL));
     hf_json_append(sections, config_json(profile->verify, NULL));
     hf_json_set(report->json, "sections", sections);
     if (diagnostics.errors + profile->diagnostics.errors > 0)

@@ -2,9 +2,8 @@
  *
  * What there is: list and show.
  */
-#include "ops/seal.h"
-
 #include "base/log.h"
+#include "ops/seal.h"
 
 static json_t *backup_json(const struct hf_backup *backup)
 {
@@ -39,24 +38,6 @@ static json_t *strings_json(const struct hf_strings *strings)
     return array;
 }
 
-/* Sinks that do not answer are named; that is no failure as long as one does. */
-static int load(struct hf_run *run, struct hf_ctx *ctx, struct hf_strings *away, struct hf_catalog **ret_catalog)
-{
-    struct hf_catalog *again = NULL;
-    int rc = hf_catalog_load(ctx, run->profile->name, run->sinks, run->sink_count, away, ret_catalog);
-
-    if (rc != HF_OK || away->count == 0)
-        return rc;
-    if (away->count < run->sink_count) {
-        for (size_t i = 0; i < away->count; i++)
-            hf_log(HF_LOG_WARNING, NULL, "sink '%s' of '%s' does not answer", away->items[i], run->profile->name);
-        return HF_OK;
-    }
-    rc = hf_catalog_load(ctx, run->profile->name, run->sinks, run->sink_count, NULL, &again); /* for the reason */
-    hf_catalog_free(again);
-    return rc;
-}
-
 void hf_op_list(const struct hf_world *world, struct hf_profile *profile, struct hf_report *report)
 {
     struct hf_strings away = {0};
@@ -69,7 +50,7 @@ void hf_op_list(const struct hf_world *world, struct hf_profile *profile, struct
     hf_report_init(report, profile->name);
     rc = hf_run_open(&run, &ctx, world, profile, 0);
     if (rc == HF_OK)
-        rc = load(&run, &ctx, &away, &catalog);
+        rc = hf_run_catalog(&run, &ctx, NULL, true, &away, &catalog);
     for (size_t i = 0; rc == HF_OK && i < catalog->count; i++)
         hf_json_append(backups, backup_json(&catalog->backups[i]));
     hf_json_set(report->json, "backups", backups);
@@ -134,7 +115,7 @@ void hf_op_show(const struct hf_world *world, struct hf_profile *profile, const 
     hf_report_init(report, profile->name);
     rc = hf_run_open(&run, &ctx, world, profile, 0);
     if (rc == HF_OK)
-        rc = load(&run, &ctx, &away, &catalog);
+        rc = hf_run_catalog(&run, &ctx, NULL, true, &away, &catalog);
     if (rc == HF_OK)
         rc = hf_catalog_find(&ctx, catalog, name, at_ms, &backup);
     if (rc == HF_OK) {

@@ -119,11 +119,26 @@ struct hf_artifact_options {
 /* From an artifact alone: its manifest is lost. Report as for restore; "id" from the file's name or "unknown". */
 void hf_op_restore_artifact(const struct hf_world *, const struct hf_artifact_options *, struct hf_report *);
 
+struct hf_copy_options {
+    const char *name;     /* NULL with all: every backup that `from` has */
+    int64_t at_ms;
+    bool all, dry_run, replace; /* replace: a copy that is damaged makes way */
+    const char *from;     /* NULL: whichever sink has it whole */
+    const char *to;       /* never NULL */
+    int level;            /* of reading back; -1: digest */
+    int jobs;             /* 0: the profile's */
+};
+/* {"profile","exit","to","seconds","copies":[{"id","from"?,"outcome":"copied"|"there"|"unwanted" (the target's retention would
+ *  remove it)|"would-copy"|"in-the-way"|"failed"|"not-done","bytes","seconds","reason"?,"error"?,"hint"?,
+ *  "verification"?:{as in verify}}],"findings":[…]} */
+void hf_op_copy(const struct hf_world *, struct hf_profile *, const struct hf_copy_options *, struct hf_report *);
+
 struct hf_prune_options {
     bool dry_run;
     const char *sink; /* NULL: all */
 };
-/* {"profile","exit","items":[{"sink","id","remove":bool,"removed":bool,"reason"}],"skipped":[{"sink","id","problem"}]} */
+/* {"profile","exit","items":[{"sink","id","remove":bool,"removed":bool,"reason"}],"skipped":[{"sink","id","problem"}],
+ *  "sinks":[{"name","error","hint"?}] (those in which it failed)} */
 void hf_op_prune(const struct hf_world *, struct hf_profile *, const struct hf_prune_options *, struct hf_report *);
 
 /* Every profile's sections against the plugins' tables: adds to each profile's diagnostics. Returns how many errors there

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "catalog/retention.h"
+#include "ops/guard.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -97,8 +98,15 @@ static int carry_out(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance 
     return rc;
 }
 
-int hf_retain(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, bool dry_run, json_t *items, json_t *skipped)
+/* What is done in one sink; kept when it does not come back. */
+struct pruning {
+    bool dry_run;
+    json_t *items, *skipped;
+};
+
+static int retain(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
 {
+    struct pruning *pruning = arg;
     struct hf_catalog *catalog = NULL;
     struct hf_retained *weighed;
     size_t count;
@@ -107,12 +115,65 @@ int hf_retain(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, 
     if (rc != HF_OK)
         return rc;
     weighed = hf_alloc_array(catalog->count + 1, sizeof(*weighed));
-    count = weigh(catalog, sink, weighed, skipped);
-    hf_retention_decide(&run->profile->retention, hf_time_now_ms(), weighed, count);
-    rc = carry_out(run, ctx, sink, weighed, count, dry_run, items);
+    count = weigh(catalog, sink, weighed, pruning->skipped);
+    hf_retention_decide(hf_profile_retention(run->profile, sink->name), hf_time_now_ms(), weighed, count);
+    rc = carry_out(run, ctx, sink, weighed, count, pruning->dry_run, pruning->items);
     free(weighed);
     hf_catalog_free(catalog);
     return rc == HF_OK ? HF_OK : hf_wrap(ctx, "retention in sink '%s'", sink->name);
+}
+
+int hf_retain(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, bool dry_run, json_t *items, json_t *skipped)
+{
+    struct pruning *pruning = hf_alloc(sizeof(*pruning));
+    int rc;
+
+    *pruning = (struct pruning){dry_run, json_array(), json_array()};
+    rc = hf_guard(run, ctx, sink, retain, pruning);
+    if (atomic_load(&sink->lost)) {
+        hf_keep(pruning);
+        return rc;
+    }
+    json_array_extend(items, pruning->items);
+    json_array_extend(skipped, pruning->skipped);
+    json_decref(pruning->items);
+    json_decref(pruning->skipped);
+    free(pruning);
+    return rc;
+}
+
+static int sweep(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
+{
+    (void)arg;
+    return hf_catalog_sweep(ctx, sink, run->profile->name);
+}
+
+static json_t *sink_error(const struct hf_instance *sink, const struct hf_error *error)
+{
+    json_t *json = json_object();
+
+    hf_json_set_text(json, "name", sink->name);
+    hf_json_set_text(json, "error", error->text);
+    if (error->hint != NULL)
+        hf_json_set_text(json, "hint", error->hint);
+    return json;
+}
+
+/* In one sink, whatever becomes of the others. */
+static int prune_sink(struct hf_run *run, struct hf_instance *sink, bool dry_run, struct hf_report *report)
+{
+    json_t *items = json_object_get(report->json, "items"), *skipped = json_object_get(report->json, "skipped");
+    struct hf_ctx ctx = hf_run_ctx(run);
+    int rc = dry_run ? HF_OK : hf_guard(run, &ctx, sink, sweep, NULL);
+
+    if (rc == HF_OK)
+        rc = hf_retain(run, &ctx, sink, dry_run, items, skipped);
+    if (rc != HF_OK && ctx.error.code == 0)
+        hf_fail(&ctx, rc, "interrupted");
+    if (rc != HF_OK)
+        hf_json_append(json_object_get(report->json, "sinks"), sink_error(sink, &ctx.error));
+    hf_error_clear(&ctx.error);
+    return rc;
 }
 
 void hf_op_prune(const struct hf_world *world, struct hf_profile *profile, const struct hf_prune_options *options,
@@ -121,19 +182,30 @@ void hf_op_prune(const struct hf_world *world, struct hf_profile *profile, const
     struct hf_ctx ctx = {0};
     struct hf_instance *only = NULL;
     struct hf_run run;
-    json_t *items, *skipped;
-    int rc, exit;
+    int exit = HF_EXIT_OK, rc;
 
     hf_report_init(report, profile->name);
-    hf_json_set(report->json, "items", items = json_array());
-    hf_json_set(report->json, "skipped", skipped = json_array());
-    rc = hf_run_open(&run, &ctx, world, profile, options->dry_run ? 0 : HF_RUN_LOCK);
+    hf_json_set(report->json, "items", json_array());
+    hf_json_set(report->json, "skipped", json_array());
+    hf_json_set(report->json, "sinks", json_array());
+    rc = hf_run_open(&run, &ctx, world, profile, options->dry_run ? 0 : HF_RUN_ALONE);
     if (rc == HF_OK && options->sink != NULL)
         rc = hf_run_sink(&run, &ctx, options->sink, &only);
-    for (size_t i = 0; rc == HF_OK && i < run.sink_count; i++)
+    if (rc != HF_OK)
+        exit = hf_exit_of_code(ctx.error.code ? ctx.error.code : rc);
+    for (size_t i = 0; rc == HF_OK && i < run.sink_count && exit != HF_EXIT_INTERRUPTED; i++) {
+        int own = HF_OK;
+
         if (only == NULL || only == run.sinks[i])
-            rc = hf_retain(&run, &ctx, run.sinks[i], options->dry_run, items, skipped);
-    exit = rc == HF_OK ? HF_EXIT_OK : hf_exit_of_code(ctx.error.code);
+            own = prune_sink(&run, run.sinks[i], options->dry_run, report);
+        if (own == HF_OK)
+            continue;
+        /* What a required sink, or the one that was asked for, comes to is what the run comes to. */
+        if (only != NULL || run.sinks[i]->required || own == HF_E_CANCELLED)
+            exit = exit == HF_EXIT_OK || exit == HF_EXIT_PARTIAL ? hf_exit_of_code(own) : exit;
+        else
+            exit = exit == HF_EXIT_OK ? HF_EXIT_PARTIAL : exit;
+    }
     hf_report_end(report, &ctx, exit);
     hf_run_close(&run);
 }

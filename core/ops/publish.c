@@ -3,13 +3,13 @@
 
 #include "base/log.h"
 #include "catalog/objects.h"
+#include "ops/guard.h"
 #include "ops/seal.h"
 
 #include <string.h>
 
-/* One backup's way into sight. */
+/* One backup's way into sight. Kept when a sink does not come back. */
 struct publish {
-    struct hf_run *run;
     struct hf_fanout *fanout;
     struct hf_manifest *manifest;
     bool *visible; /* per sink: the manifest is there */
@@ -17,144 +17,196 @@ struct publish {
     size_t size;
 };
 
-static int begin(struct publish *self, struct hf_ctx *ctx, size_t sink)
+/* One step, in one sink. */
+struct stride {
+    struct publish *publish;
+    size_t sink;
+};
+
+static int begin(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
 {
-    return hf_commit_begin(ctx, self->run->sinks[sink], self->manifest);
+    struct stride *stride = arg;
+
+    (void)run;
+    return hf_commit_begin(ctx, sink, stride->publish->manifest);
 }
 
-static int put_objects(struct publish *self, struct hf_ctx *ctx, size_t sink)
+static int put_objects(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
 {
+    struct stride *stride = arg;
+    struct publish *self = stride->publish;
     hf_auto_free char *key = hf_key_sha256(self->manifest->id);
     hf_auto_free char *text = hf_manifest_sha256_text(self->manifest);
-    int rc = hf_fanout_commit(self->fanout, ctx, sink);
+    int rc = hf_fanout_commit(self->fanout, ctx, stride->sink);
 
-    return rc == HF_OK ? hf_object_write(ctx, self->run->sinks[sink], key, "text/plain", text, strlen(text)) : rc;
+    (void)run;
+    return rc == HF_OK ? hf_object_write(ctx, sink, key, "text/plain", text, strlen(text)) : rc;
 }
 
-static int put_manifest(struct publish *self, struct hf_ctx *ctx, size_t sink)
+static int put_manifest(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
 {
+    struct stride *stride = arg;
+    struct publish *self = stride->publish;
     hf_auto_free char *key = hf_key_manifest(self->manifest->id);
-    int rc = hf_object_write(ctx, self->run->sinks[sink], key, "application/json", self->text, self->size);
+    int rc = hf_object_write(ctx, sink, key, "application/json", self->text, self->size);
 
-    self->visible[sink] = rc == HF_OK;
+    (void)run;
+    self->visible[stride->sink] = rc == HF_OK;
     return rc;
 }
 
-static int end(struct publish *self, struct hf_ctx *ctx, size_t sink)
+/* The commit record is still there: without its manifest the backup is one that a crash interrupted. */
+static int withdraw_manifest(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
 {
-    return hf_commit_end(ctx, self->run->sinks[sink], self->manifest->id);
+    struct stride *stride = arg;
+    struct publish *self = stride->publish;
+    hf_auto_free char *key = hf_key_manifest(self->manifest->id);
+    int rc = hf_object_remove(ctx, sink, key);
+
+    (void)run;
+    self->visible[stride->sink] = self->visible[stride->sink] && rc != HF_OK;
+    return rc;
+}
+
+static int end(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
+{
+    struct stride *stride = arg;
+
+    (void)run;
+    return hf_commit_end(ctx, sink, stride->publish->manifest->id);
+}
+
+static int remove_all(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
+{
+    struct stride *stride = arg;
+    struct publish *self = stride->publish;
+    int rc = HF_OK;
+
+    if (self->visible[stride->sink])
+        rc = hf_backup_remove(ctx, sink, self->manifest);
+    return rc == HF_OK ? hf_catalog_sweep(ctx, sink, run->profile->name) : rc;
+}
+
+/* From here on a signal waits: stopping in the middle would only make work. So `ctx` has no stop. */
+static int guarded(struct publish *self, struct hf_run *run, struct hf_ctx *ctx, size_t sink, hf_guarded *what)
+{
+    struct stride *stride = hf_alloc(sizeof(*stride));
+    int rc;
+
+    *stride = (struct stride){self, sink};
+    rc = hf_guard(run, ctx, run->sinks[sink], what, stride);
+    (atomic_load(&run->sinks[sink]->lost) ? hf_keep : free)(stride);
+    return rc;
 }
 
 /* Takes back what is visible in one sink. */
-static void take_back(struct publish *self, size_t sink)
+static void take_back(struct publish *self, struct hf_run *run, size_t sink)
 {
-    struct hf_ctx ctx = {.services = &self->run->services};
-    int rc = HF_OK;
+    struct hf_ctx ctx = {.services = &run->services};
 
-    if (self->visible[sink])
-        rc = hf_backup_remove(&ctx, self->run->sinks[sink], self->manifest);
-    if (rc == HF_OK)
-        rc = hf_catalog_sweep(&ctx, self->run->sinks[sink], self->run->profile->name);
-    if (rc != HF_OK)
+    if (guarded(self, run, &ctx, sink, remove_all) != HF_OK)
         hf_log(HF_LOG_WARNING, NULL, "%s; the next run will take back what is left of '%s'", ctx.error.text,
                self->manifest->id);
     self->visible[sink] = false;
     hf_error_clear(&ctx.error);
 }
 
-/* One step in every live sink. */
-static int step(struct publish *self, struct hf_ctx *ctx, int (*what)(struct publish *, struct hf_ctx *, size_t))
+/* One step in every live sink; then whether there are still enough of them. */
+static int step(struct publish *self, struct hf_run *run, struct hf_ctx *ctx, hf_guarded *what)
 {
-    for (size_t i = 0; i < self->run->sink_count; i++) {
-        /* From here on a signal waits: stopping in the middle would only make work. */
-        struct hf_ctx own = {.services = &self->run->services};
+    for (size_t i = 0; i < run->sink_count; i++) {
+        struct hf_ctx own = {.services = &run->services};
         int rc;
 
         if (hf_fanout_dropped(self->fanout, i) != NULL)
             continue;
-        rc = what(self, &own, i);
-        if (rc != HF_OK && self->run->sinks[i]->required) {
+        rc = guarded(self, run, &own, i, what);
+        if (rc != HF_OK && run->sinks[i]->required) {
             hf_error_merge(&ctx->error, &own.error);
             return rc;
         }
         if (rc != HF_OK) {
             hf_fanout_drop(self->fanout, i, &own);
-            take_back(self, i);
+            take_back(self, run, i);
         }
         hf_error_clear(&own.error);
     }
-    return HF_OK;
+    return hf_fanout_check(self->fanout, ctx);
 }
 
-/* A backup that is in no sink is none, even when each of them was optional. */
-static int check_alive(const struct publish *self, struct hf_ctx *ctx)
-{
-    const struct hf_error *first = NULL;
-
-    for (size_t i = 0; i < self->run->sink_count; i++) {
-        const struct hf_error *error = hf_fanout_dropped(self->fanout, i);
-
-        if (error == NULL)
-            return HF_OK;
-        first = first ? first : error;
-    }
-    hf_fail(ctx, first ? first->code : HF_E_FAIL, "every sink failed; the first: %s", first ? first->text : "there is none");
-    if (first != NULL && first->hint != NULL)
-        hf_hint(ctx, "%s", first->hint);
-    return ctx->error.code;
-}
-
-static void name_sinks(struct publish *self)
+/* Names the live sinks in the manifest; how many there are. */
+static size_t name_sinks(struct publish *self, const struct hf_run *run)
 {
     json_array_clear(self->manifest->sinks);
-    for (size_t i = 0; i < self->run->sink_count; i++)
+    for (size_t i = 0; i < run->sink_count; i++)
         if (hf_fanout_dropped(self->fanout, i) == NULL)
-            hf_json_append(self->manifest->sinks, json_string(self->run->sinks[i]->name));
+            hf_json_append(self->manifest->sinks, json_string(run->sinks[i]->name));
+    return json_array_size(self->manifest->sinks);
 }
 
 /* What could not be read again must not be written. */
-static int write_manifest(struct publish *self, struct hf_ctx *ctx)
+static int write_manifest(struct publish *self, struct hf_run *run, struct hf_ctx *ctx)
 {
-    int rc = hf_seal_write(self->run, ctx, self->manifest, &self->text, &self->size);
+    int rc;
 
+    if (hf_run_lost(run) && self->text != NULL)
+        hf_keep(hf_steal(self->text)); /* somebody may still be writing it */
+    free(hf_steal(self->text));
+    rc = hf_seal_write(run, ctx, self->manifest, &self->text, &self->size);
     if (rc == HF_OK && self->size > HF_MANIFEST_MAX_BYTES)
         rc = hf_fail(ctx, HF_E_FAIL, "the manifest would have %zu bytes, more than the %d that are read: back the "
                      "component up in several profiles", self->size, HF_MANIFEST_MAX_BYTES);
     return rc;
 }
 
+/* It is the same everywhere, and names the sinks that have it: when one fails at the last moment, the others get a new one. */
+static int put_manifests(struct publish *self, struct hf_run *run, struct hf_ctx *ctx)
+{
+    size_t named = name_sinks(self, run), live;
+    int rc = write_manifest(self, run, ctx);
+
+    if (rc == HF_OK)
+        rc = step(self, run, ctx, put_manifest);
+    while (rc == HF_OK && (live = name_sinks(self, run)) != named) {
+        named = live;
+        rc = step(self, run, ctx, withdraw_manifest);
+        if (rc == HF_OK)
+            rc = write_manifest(self, run, ctx);
+        if (rc == HF_OK)
+            rc = step(self, run, ctx, put_manifest);
+    }
+    return rc;
+}
+
 int hf_publish(struct hf_run *run, struct hf_ctx *ctx, struct hf_fanout *fanout, struct hf_manifest *manifest)
 {
-    struct publish self = {.run = run, .fanout = fanout, .manifest = manifest};
+    struct publish *self = hf_alloc(sizeof(*self));
     int rc;
 
-    self.visible = hf_alloc_array(run->sink_count + 1, sizeof(*self.visible));
-    rc = step(&self, ctx, begin);
+    self->fanout = fanout;
+    self->manifest = manifest;
+    self->visible = hf_alloc_array(run->sink_count + 1, sizeof(*self->visible));
+    rc = step(self, run, ctx, begin);
     if (rc == HF_OK)
-        rc = step(&self, ctx, put_objects);
+        rc = step(self, run, ctx, put_objects);
     if (rc == HF_OK)
-        rc = check_alive(&self, ctx);
-    name_sinks(&self);
-    if (rc == HF_OK)
-        rc = write_manifest(&self, ctx);
-    if (rc == HF_OK)
-        rc = step(&self, ctx, put_manifest);
-    if (rc == HF_OK)
-        rc = check_alive(&self, ctx);
+        rc = put_manifests(self, run, ctx);
     /* Each manifest is there: the backup exists, and a record that stays is dropped by the next sweep. */
-    if (rc == HF_OK) {
+    for (size_t i = 0; i < run->sink_count; i++) {
         struct hf_ctx own = {.services = &run->services};
 
-        for (size_t i = 0; i < run->sink_count; i++) {
-            if (hf_fanout_dropped(fanout, i) == NULL && end(&self, &own, i) != HF_OK)
-                hf_log(HF_LOG_WARNING, NULL, "%s; the next run will tidy up", own.error.text);
-            hf_error_clear(&own.error);
-        }
-    } else {
-        for (size_t i = 0; i < run->sink_count; i++)
-            take_back(&self, i);
+        if (rc != HF_OK)
+            take_back(self, run, i);
+        else if (hf_fanout_dropped(fanout, i) == NULL && guarded(self, run, &own, i, end) != HF_OK)
+            hf_log(HF_LOG_WARNING, NULL, "%s; the next run will tidy up", own.error.text);
+        hf_error_clear(&own.error);
     }
-    free(self.visible);
-    free(self.text);
+    if (hf_run_lost(run)) {
+        hf_keep(self);
+        return rc;
+    }
+    free(self->visible);
+    free(self->text);
+    free(self);
     return rc;
 }

@@ -10,19 +10,23 @@
 
 #include <string.h>
 
+enum { SINKS_MAX = 64, ATTEMPTS_MAX = 3 };
+
 /* One restore at work. */
 struct restore {
     struct hf_run *run;
     const struct hf_restore_options *options;
-    struct hf_instance *sink;
+    struct hf_instance *sinks[SINKS_MAX]; /* that have it, the best first */
+    size_t sink_count;
     struct hf_chain stages;
-    struct hf_shelf *shelf;
+    struct hf_copies *copies;
     struct hf_manifest *manifest;
     void *session;
     struct hf_task *tasks; /* selected */
     size_t task_count;
     uint64_t bytes;
     char *to; /* as the source takes it */
+    atomic_bool misled; /* the source was given wrong bytes, and there are right ones elsewhere */
 };
 
 /* What the part costs beyond the bytes that are counted as they are read. */
@@ -57,7 +61,7 @@ static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
     struct hf_instance *source = self->run->source;
     struct hf_part part = hf_part_of(task->artifact, task->part);
     struct hf_part_reader *reader = NULL;
-    int rc = hf_part_reader_open(ctx, self->shelf, task->artifact, task->part, &reader);
+    int rc = hf_part_reader_open_copies(ctx, self->copies, task->artifact, task->part, &reader);
 
     if (rc == HF_OK) {
         hf_instance_enter(source, ctx);
@@ -68,11 +72,30 @@ static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
         rc = hf_part_reader_finish(reader);
     else if (reader != NULL)
         rc = blame(ctx, reader, rc);
+    if (reader != NULL && hf_part_reader_misled(reader))
+        atomic_store(&self->misled, true);
     hf_part_reader_close(reader);
     if (rc >= 0) {
         atomic_fetch_add(&self->run->services.done_parts, 1);
         atomic_fetch_add(&self->run->services.done_extra, extra_cost(task->part));
     }
+    return rc;
+}
+
+/* Reads a part without giving it to the source, so that it is known which copies of it are bad. */
+static int probe(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
+{
+    struct restore *self = arg;
+    struct hf_part_reader *reader = NULL;
+    int rc = hf_part_reader_open_copies(ctx, self->copies, task->artifact, task->part, &reader);
+
+    if (rc == HF_OK)
+        rc = hf_part_reader_finish(reader);
+    if (rc < 0 && reader != NULL && hf_part_reader_misled(reader)) {
+        hf_error_clear(&ctx->error);
+        rc = HF_OK;
+    }
+    hf_part_reader_close(reader);
     return rc;
 }
 
@@ -109,7 +132,11 @@ static int select_parts(struct restore *self, struct hf_ctx *ctx)
                        manifest->source_plugin);
     for (size_t i = 0; i < manifest->artifact_count; i++)
         total += manifest->artifacts[i].part_count;
+    free(self->tasks);
     self->tasks = hf_alloc_array(total + 1, sizeof(*self->tasks));
+    self->task_count = self->bytes = 0;
+    atomic_store(&self->run->services.done_bytes, 0);
+    atomic_store(&self->run->services.total_bytes, 0);
     for (size_t i = 0; rc == HF_OK && i < manifest->artifact_count; i++)
         for (size_t p = 0; rc == HF_OK && p < manifest->artifacts[i].part_count; p++)
             rc = select_part(self, ctx, &manifest->artifacts[i], &manifest->artifacts[i].parts[p]);
@@ -120,16 +147,17 @@ static int select_parts(struct restore *self, struct hf_ctx *ctx)
     return rc;
 }
 
-static int run_parts(struct restore *self, struct hf_ctx *ctx)
+static int run_parts(struct restore *self, struct hf_ctx *ctx,
+                     int (*do_it)(void *, struct hf_ctx *, const struct hf_task *))
 {
     struct hf_crew crew = {
         .tasks = self->tasks,
         .count = self->task_count,
         .threads = self->options->jobs > 0 ? self->options->jobs : self->run->jobs,
-        .phased = true,
+        .phased = do_it == work,
         .services = &self->run->services,
         .cancel = self->run->world->cancel,
-        .work = work,
+        .work = do_it,
         .arg = self,
     };
 
@@ -169,37 +197,58 @@ static json_t *selected_json(const struct restore *self)
     return array;
 }
 
-/* From the source's look at the target to its last word. */
-static int restore_session(struct restore *self, struct hf_ctx *ctx, const struct hf_restore_request *request,
-                           json_t *json)
-{
-    struct hf_instance *source = self->run->source;
-    int rc;
-
-    hf_instance_enter(source, ctx);
-    rc = source->loaded->source.restore_begin(source->self, ctx, request, &self->session);
-    rc = hf_instance_leave(source, ctx, rc);
-    if (rc < 0)
-        return rc;
-    rc = select_parts(self, ctx);
-    if (self->options->dry_run && rc == HF_OK) {
-        hf_json_set(json, "selected", selected_json(self));
-        (void)end_session(self, ctx, HF_E_CANCELLED);
-        return HF_OK;
-    }
-    if (rc == HF_OK)
-        rc = run_parts(self, ctx);
-    return end_session(self, ctx, rc);
-}
-
-static int restore_backup(struct restore *self, struct hf_ctx *ctx, json_t *json)
+/* From the source's beginning to its end. */
+static int attempt(struct restore *self, struct hf_ctx *ctx, json_t *json)
 {
     const struct hf_restore_options *options = self->options;
     struct hf_restore_request request = {.size = sizeof(request),
                                          .replace = options->replace,
                                          .id = self->manifest->id,
+                                         .to = self->to,
                                          .only = options->only,
                                          .only_count = options->only_count};
+    struct hf_instance *source = self->run->source;
+    int rc;
+
+    hf_instance_enter(source, ctx);
+    rc = source->loaded->source.restore_begin(source->self, ctx, &request, &self->session);
+    rc = hf_instance_leave(source, ctx, rc);
+    if (rc < 0)
+        return rc;
+    rc = select_parts(self, ctx);
+    if (options->dry_run && rc == HF_OK) {
+        hf_json_set(json, "selected", selected_json(self));
+        (void)end_session(self, ctx, HF_E_CANCELLED);
+        return HF_OK;
+    }
+    if (rc == HF_OK)
+        rc = run_parts(self, ctx, work);
+    return end_session(self, ctx, rc);
+}
+
+/* The source took wrong bytes for right ones, and has put everything back as it was. Which parts are bad in which copy is
+ * found out at once, so that the next attempt is the last. */
+static int prepare_again(struct restore *self, struct hf_ctx *ctx, size_t findings)
+{
+    struct hf_services *services = &self->run->services;
+
+    hf_log(HF_LOG_WARNING, NULL, "the restore begins anew, to read from another sink what is damaged: %s",
+           ctx->error.text ? ctx->error.text : "");
+    hf_error_clear(&ctx->error);
+    hf_cancel_forgive(self->run->world->cancel);
+    if (run_parts(self, ctx, probe) != HF_OK)
+        return ctx->error.code;
+    hf_services_forget(services, findings);
+    json_object_clear(services->facts);
+    json_object_clear(services->context);
+    hf_copies_again(self->copies);
+    atomic_store(&self->misled, false);
+    return HF_OK;
+}
+
+static int restore_backup(struct restore *self, struct hf_ctx *ctx, json_t *json)
+{
+    size_t findings = self->run->services.finding_count;
     int rc = hf_source_matches(self->run, ctx, self->manifest);
 
     if (rc == HF_OK && self->run->source->loaded->source.restore_begin == NULL)
@@ -207,46 +256,83 @@ static int restore_backup(struct restore *self, struct hf_ctx *ctx, json_t *json
     if (rc == HF_OK)
         rc = hf_run_stages_of(self->run, ctx, self->manifest, &self->stages);
     if (rc == HF_OK)
-        rc = hf_place_for(ctx, self->run->source, options->to, &self->to);
+        rc = hf_place_for(ctx, self->run->source, self->options->to, &self->to);
     if (rc != HF_OK)
         return rc;
-    request.to = self->to;
-    self->shelf = hf_shelf_new(self->sink, &self->stages, self->manifest);
+    self->copies = hf_copies_new(&self->stages, self->manifest);
+    for (size_t i = 0; i < self->sink_count; i++)
+        hf_copies_add(self->copies, self->sinks[i]);
     self->run->services.recorded_facts = self->manifest->facts;
     self->run->services.recorded_context = self->manifest->context;
     hf_watch_begin(self->run->world, &self->run->services, "restoring %s", self->manifest->id);
-    rc = restore_session(self, ctx, &request, json);
+    rc = attempt(self, ctx, json);
+    for (int i = 1; i < ATTEMPTS_MAX && rc < 0 && rc != HF_E_CANCELLED && atomic_load(&self->misled); i++) {
+        rc = prepare_again(self, ctx, findings);
+        if (rc == HF_OK)
+            rc = attempt(self, ctx, json);
+    }
     hf_watch_end(self->run->world);
     return rc;
+}
+
+/* The copies to read from: the one that was asked for, or all that are of this backup, the best first. */
+static int list_copies(struct restore *self, struct hf_ctx *ctx, const struct hf_backup *backup, struct hf_copy **copies,
+                       size_t *ret_count)
+{
+    const char *wanted = self->options->sink;
+
+    *ret_count = 0;
+    if (wanted == NULL && backup->copy_count <= SINKS_MAX)
+        *ret_count = hf_backup_copies(backup, copies);
+    for (size_t i = 0; wanted != NULL && i < backup->copy_count; i++)
+        if (strcmp(backup->copies[i].sink->name, wanted) == 0)
+            copies[(*ret_count)++] = &backup->copies[i];
+    if (*ret_count == 0)
+        return hf_fail(ctx, HF_E_NOTFOUND, "no copy of '%s' can be read%s%s", backup->id, wanted ? " from sink " : "",
+                       wanted ? wanted : "");
+    return HF_OK;
+}
+
+/* The manifest, from the first that can give it. */
+static int load_manifest(struct restore *self, struct hf_ctx *ctx, const char *id, json_t *json)
+{
+    int rc = HF_E_NOTFOUND;
+
+    for (size_t i = 0; i < self->sink_count; i++) {
+        struct hf_ctx own = hf_run_ctx(self->run);
+
+        rc = hf_catalog_manifest(&own, self->sinks[i], id, &self->manifest);
+        if (rc == HF_OK) {
+            hf_error_clear(&ctx->error);
+            hf_json_set_text(json, "sink", self->sinks[i]->name);
+            break;
+        }
+        if (i + 1 < self->sink_count)
+            hf_log(HF_LOG_WARNING, NULL, "the manifest is read from another sink: %s", own.error.text);
+        hf_error_merge(&ctx->error, &own.error);
+    }
+    return rc == HF_OK ? hf_seal_open(self->run, ctx, &self->manifest) : ctx->error.code;
 }
 
 static int choose(struct restore *self, struct hf_ctx *ctx, struct hf_catalog *catalog, json_t *json)
 {
     const struct hf_restore_options *options = self->options;
     struct hf_backup *backup = NULL;
-    struct hf_copy *copy = NULL;
+    struct hf_copy *copies[SINKS_MAX];
     int rc = hf_catalog_find(ctx, catalog, options->name ? options->name : "latest", options->at_ms, &backup);
 
     if (rc != HF_OK)
         return rc;
     hf_json_set_text(json, "id", backup->id);
-    if (options->sink == NULL) {
-        copy = hf_backup_best_copy(backup);
-    } else {
-        for (size_t i = 0; i < backup->copy_count; i++)
-            if (strcmp(backup->copies[i].sink->name, options->sink) == 0)
-                copy = &backup->copies[i];
-    }
-    if (copy == NULL)
-        return hf_fail(ctx, HF_E_NOTFOUND, "no copy of '%s' can be read%s%s", backup->id,
-                       options->sink ? " from sink " : "", options->sink ? options->sink : "");
-    if (!copy->whole)
-        hf_log(HF_LOG_WARNING, NULL, "'%s' in sink '%s' is not whole: %s", backup->id, copy->sink->name,
-               copy->problem ? copy->problem : "unknown");
-    self->sink = copy->sink;
-    hf_json_set_text(json, "sink", copy->sink->name);
-    rc = hf_catalog_manifest(ctx, copy->sink, backup->id, &self->manifest);
-    return rc == HF_OK ? hf_seal_open(self->run, ctx, &self->manifest) : rc;
+    rc = list_copies(self, ctx, backup, copies, &self->sink_count);
+    if (rc != HF_OK)
+        return rc;
+    for (size_t i = 0; i < self->sink_count; i++)
+        self->sinks[i] = copies[i]->sink;
+    if (!copies[0]->whole)
+        hf_log(HF_LOG_WARNING, NULL, "'%s' in sink '%s' is not whole: %s", backup->id, copies[0]->sink->name,
+               copies[0]->problem ? copies[0]->problem : "unknown");
+    return load_manifest(self, ctx, backup->id, json);
 }
 
 static void report(struct hf_report *result, const struct restore *self, const struct hf_services *services,
@@ -282,10 +368,7 @@ void hf_op_restore(const struct hf_world *world, struct hf_profile *profile, con
     if (rc == HF_OK && options->sink != NULL)
         rc = hf_run_sink(&run, &ctx, options->sink, &sink);
     if (rc == HF_OK)
-        rc = hf_catalog_load(&ctx, profile->name, sink ? &sink : run.sinks, sink ? 1 : run.sink_count,
-                             run.sink_count > 1 ? &away : NULL, &catalog);
-    for (size_t i = 0; i < away.count; i++)
-        hf_log(HF_LOG_WARNING, NULL, "sink '%s' does not answer, and is left out", away.items[i]);
+        rc = hf_run_catalog(&run, &ctx, sink, true, &away, &catalog);
     if (rc == HF_OK)
         rc = choose(&self, &ctx, catalog, result->json);
     if (rc == HF_OK)
@@ -304,7 +387,7 @@ void hf_op_restore(const struct hf_world *world, struct hf_profile *profile, con
     hf_report_end(result, &ctx, exit);
     hf_catalog_free(catalog);
     hf_strings_clear(&away);
-    hf_shelf_free(self.shelf);
+    hf_copies_free(self.copies);
     hf_chain_clear(&self.stages);
     hf_manifest_free(self.manifest);
     free(self.tasks);

@@ -4,6 +4,7 @@
 #include "base/cancel.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "ops/guard.h"
 #include "ops/seal.h"
 #include "plugin/tempdir.h"
 
@@ -131,7 +132,13 @@ int hf_run_lock_readers_out(struct hf_run *run, struct hf_ctx *ctx, int *ret_fd)
     return lock_readers(run, ctx, LOCK_EX, ret_fd);
 }
 
-static int lock_and_sweep(struct hf_run *run, struct hf_ctx *ctx)
+static int sweep(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
+{
+    (void)arg;
+    return hf_catalog_sweep(ctx, sink, run->profile->name);
+}
+
+static int lock_and_sweep(struct hf_run *run, struct hf_ctx *ctx, bool alone)
 {
     hf_auto_free char *path = lock_path(run, ".lock");
     int rc = hf_file_lock(ctx, path, &run->lock_fd);
@@ -142,8 +149,8 @@ static int lock_and_sweep(struct hf_run *run, struct hf_ctx *ctx)
     }
     if (rc == HF_OK)
         rc = hf_tempdir_sweep(ctx, run->world->settings->temp_dir);
-    for (size_t i = 0; rc == HF_OK && i < run->sink_count; i++) {
-        rc = hf_catalog_sweep(ctx, run->sinks[i], run->profile->name);
+    for (size_t i = 0; rc == HF_OK && !alone && i < run->sink_count; i++) {
+        rc = hf_guard(run, ctx, run->sinks[i], sweep, NULL);
         if (rc != HF_OK && !run->sinks[i]->required && rc != HF_E_CANCELLED) {
             hf_log(HF_LOG_WARNING, NULL, "%s", ctx->error.text);
             hf_error_clear(&ctx->error);
@@ -168,15 +175,43 @@ int hf_run_open(struct hf_run *run, struct hf_ctx *ctx, const struct hf_world *w
     ctx->cancel = world->cancel;
     ctx->services = &run->services;
     rc = open_plugins(run, ctx, flags);
-    if (rc == HF_OK && (flags & HF_RUN_LOCK))
-        rc = lock_and_sweep(run, ctx);
+    if (rc == HF_OK && (flags & (HF_RUN_LOCK | HF_RUN_ALONE)))
+        rc = lock_and_sweep(run, ctx, !(flags & HF_RUN_LOCK));
     if (rc == HF_OK && (flags & HF_RUN_READ))
         rc = lock_readers(run, ctx, LOCK_SH, &run->read_fd);
     return rc;
 }
 
+bool hf_run_lost(const struct hf_run *run)
+{
+    bool lost = false;
+
+    for (size_t i = 0; i < run->sink_count; i++)
+        lost = lost || atomic_load(&run->sinks[i]->lost);
+    return lost;
+}
+
+/* Somebody who does not come back may still look at what is kept, and write to the sink: the lock stays, too. */
+static void keep_if_lost(struct hf_run *run)
+{
+    if (hf_run_lost(run)) {
+        for (size_t i = 0; i < run->sink_count; i++)
+            hf_instance_free(run->sinks[i]);
+        hf_keep(run->sinks);
+        hf_keep(run->stages.items);
+        hf_keep(run->stages.owned);
+        hf_keep(run->source);
+        run->sinks = NULL;
+        run->stages = (struct hf_chain){0};
+        run->source = NULL;
+        run->sink_count = 0;
+        run->lock_fd = -1;
+    }
+}
+
 void hf_run_close(struct hf_run *run)
 {
+    keep_if_lost(run);
     for (size_t i = 0; i < run->sink_count; i++)
         hf_instance_free(run->sinks[i]);
     free(run->sinks);
@@ -206,26 +241,64 @@ int hf_run_sink(struct hf_run *run, struct hf_ctx *ctx, const char *name, struct
     return hf_hint(ctx, "its sinks are: %s", names.data ? names.data : "none");
 }
 
-int hf_run_catalog(struct hf_run *run, struct hf_ctx *ctx, struct hf_catalog **ret_catalog, size_t *ret_away)
+/* What one sink's catalog is loaded into, and how: kept when the sink does not come back. */
+struct loading {
+    struct hf_catalog *catalog;
+};
+
+static int load_sink(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
 {
-    hf_auto_strings struct hf_strings away = {0};
-    int rc = hf_catalog_load(ctx, run->profile->name, run->sinks, run->sink_count, &away, ret_catalog);
+    struct loading *loading = arg;
 
+    return hf_catalog_load(ctx, run->profile->name, &sink, 1, NULL, &loading->catalog);
+}
+
+static int add_sink(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, struct hf_catalog *catalog)
+{
+    struct loading *loading = hf_alloc(sizeof(*loading));
+    int rc = hf_guard(run, ctx, sink, load_sink, loading);
+
+    if (rc == HF_OK)
+        hf_catalog_merge(catalog, loading->catalog);
+    (atomic_load(&sink->lost) ? hf_keep : free)(loading);
+    return rc;
+}
+
+int hf_run_catalog(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *only, bool lenient, struct hf_strings *away,
+                   struct hf_catalog **ret_catalog)
+{
+    struct hf_catalog *catalog = hf_alloc(sizeof(*catalog));
+    struct hf_error first = {0};
+    size_t answered = 0;
+    int rc = HF_OK;
+
+    catalog->profile = hf_strdup(run->profile->name);
     for (size_t i = 0; rc == HF_OK && i < run->sink_count; i++) {
-        struct hf_catalog *again = NULL;
+        struct hf_instance *sink = run->sinks[i];
 
-        if (!hf_strings_have(&away, run->sinks[i]->name))
+        if (only != NULL && sink != only)
             continue;
-        /* Ask it once more, for the reason. */
-        rc = hf_catalog_load(ctx, run->profile->name, &run->sinks[i], 1, NULL, &again);
-        hf_catalog_free(again);
-        if (rc != HF_OK && rc != HF_E_CANCELLED && !run->sinks[i]->required) {
-            hf_log(HF_LOG_WARNING, NULL, "%s", ctx->error.text);
-            hf_error_clear(&ctx->error);
-            rc = HF_OK;
-        }
+        rc = add_sink(run, ctx, sink, catalog);
+        answered += rc == HF_OK;
+        if (rc == HF_OK || rc == HF_E_CANCELLED || (sink->required && !lenient))
+            continue;
+        if (lenient) /* of a backup, it would be told in the manifest */
+            hf_services_finding(&run->services, HF_WARNING, "sink-away", sink->name,
+                                "it does not answer, and is left out: %s", ctx->error.text);
+        hf_log(HF_LOG_WARNING, NULL, "sink '%s' does not answer, and is left out: %s", sink->name, ctx->error.text);
+        hf_strings_add(away, sink->name);
+        hf_error_merge(&first, &ctx->error);
+        rc = HF_OK;
     }
-    *ret_away = away.count;
+    if (rc == HF_OK && answered == 0) {
+        hf_error_merge(&ctx->error, &first);
+        rc = ctx->error.code;
+    }
+    hf_error_clear(&first);
+    if (rc == HF_OK)
+        *ret_catalog = catalog;
+    else
+        hf_catalog_free(catalog);
     return rc;
 }
 

@@ -13,7 +13,8 @@
 enum hf_run_flags {
     HF_RUN_LOCK = 1,   /* the profile's lock, and then the sweep of what crashed runs left */
     HF_RUN_READ = 2,   /* the readers' lock, shared: nothing is removed meanwhile          */
-    HF_RUN_SOURCE = 4  /* open the source                                                 */
+    HF_RUN_SOURCE = 4, /* open the source                                                 */
+    HF_RUN_ALONE = 8   /* the profile's lock alone                                        */
 };
 
 struct hf_run {
@@ -37,9 +38,12 @@ void hf_run_close(struct hf_run *);
 struct hf_ctx hf_run_ctx(const struct hf_run *);
 /* The sink of that name; HF_E_NOTFOUND names those there are. */
 int hf_run_sink(struct hf_run *, struct hf_ctx *, const char *name, struct hf_instance **ret_sink);
-/* The catalog of all sinks. One that does not answer fails the call when it is required; an optional one is warned of, left
- * out, and counted. */
-int hf_run_catalog(struct hf_run *, struct hf_ctx *, struct hf_catalog **ret_catalog, size_t *ret_away);
+/* Somebody is left behind in one of its sinks: what it may look at is not freed. */
+bool hf_run_lost(const struct hf_run *);
+/* The catalog of all sinks, or of `only`. One that does not answer is warned of, left out, and named in `away`; with
+ * `lenient` there is a finding, too. But it fails the call when it is the last one, or (unless `lenient`) when it is required. */
+int hf_run_catalog(struct hf_run *, struct hf_ctx *, struct hf_instance *only, bool lenient, struct hf_strings *away,
+                   struct hf_catalog **ret_catalog);
 /* The stages that the manifest names: the profile's, where it has such, since they may know keys; others opened with their
  * defaults. Clear them. */
 int hf_run_stages_of(const struct hf_run *, struct hf_ctx *, const struct hf_manifest *, struct hf_chain *ret_stages);

@@ -355,15 +355,13 @@ static int verify_all(struct hf_run *run, struct hf_ctx *ctx, const struct hf_ve
     struct hf_catalog *catalog = NULL;
     struct hf_backup *backup = NULL;
     struct hf_instance *sink = NULL;
-    size_t away = 0;
+    hf_auto_strings struct hf_strings away = {0};
     struct hf_wish wish = chosen_level(options, run->profile);
     int rc = options->sink ? hf_run_sink(run, ctx, options->sink, &sink) : HF_OK;
 
-    if (rc == HF_OK && sink != NULL)
-        rc = hf_catalog_load(ctx, run->profile->name, &sink, 1, NULL, &catalog);
-    else if (rc == HF_OK)
-        rc = hf_run_catalog(run, ctx, &catalog, &away);
-    if (rc == HF_OK && away > 0)
+    if (rc == HF_OK)
+        rc = hf_run_catalog(run, ctx, sink, sink == NULL && run->sink_count > 1, &away, &catalog);
+    if (rc == HF_OK && away.count > 0)
         *ret_exit = HF_EXIT_PARTIAL; /* not all copies were looked at */
     if (rc == HF_OK && !options->all)
         rc = hf_catalog_find(ctx, catalog, options->name ? options->name : "latest", options->at_ms, &backup);

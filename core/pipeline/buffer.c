@@ -4,15 +4,18 @@
 #include "base/memory.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stdlib.h>
 
 struct hf_pool {
-    pthread_mutex_t lock; /* guards free, made, out */
+    pthread_mutex_t lock; /* guards free, made, out, waking, left */
     struct hf_buffer *free;
     size_t made, out;
     size_t buffer_size, limit;
     void (*wake)(void *);
     void *wake_arg;
+    size_t waking; /* calls of wake() going on */
+    bool left;     /* the last buffer that comes back takes the pool with it */
 };
 
 struct hf_pool *hf_pool_new(size_t buffer_size, size_t limit)
@@ -25,11 +28,8 @@ struct hf_pool *hf_pool_new(size_t buffer_size, size_t limit)
     return pool;
 }
 
-void hf_pool_free(struct hf_pool *pool)
+static void destroy(struct hf_pool *pool)
 {
-    if (pool == NULL)
-        return;
-    assert(pool->out == 0);
     while (pool->free != NULL) {
         struct hf_buffer *buffer = pool->free;
 
@@ -39,6 +39,34 @@ void hf_pool_free(struct hf_pool *pool)
     }
     pthread_mutex_destroy(&pool->lock);
     free(pool);
+}
+
+void hf_pool_free(struct hf_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    assert(pool->out == 0);
+    destroy(pool);
+}
+
+void hf_pool_leave(struct hf_pool *pool)
+{
+    bool last;
+
+    if (pool == NULL)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pool->left = true;
+    pool->wake = NULL;
+    while (pool->waking > 0) { /* whom it wakes must still be there */
+        pthread_mutex_unlock(&pool->lock);
+        sched_yield();
+        pthread_mutex_lock(&pool->lock);
+    }
+    last = pool->out == 0;
+    pthread_mutex_unlock(&pool->lock);
+    if (last)
+        destroy(pool);
 }
 
 void hf_pool_on_return(struct hf_pool *pool, void (*wake)(void *), void *arg)
@@ -97,6 +125,9 @@ struct hf_buffer *hf_buffer_ref(struct hf_buffer *buffer)
 void hf_buffer_unref(struct hf_buffer *buffer)
 {
     struct hf_pool *pool;
+    void (*wake)(void *);
+    void *wake_arg;
+    bool last;
 
     if (buffer == NULL || atomic_fetch_sub(&buffer->references, 1) != 1)
         return;
@@ -106,7 +137,17 @@ void hf_buffer_unref(struct hf_buffer *buffer)
     pool->free = buffer;
     assert(pool->out > 0);
     pool->out--;
+    last = pool->left && pool->out == 0;
+    wake = pool->wake;
+    wake_arg = pool->wake_arg;
+    pool->waking += wake != NULL;
     pthread_mutex_unlock(&pool->lock);
-    if (pool->wake != NULL)
-        pool->wake(pool->wake_arg);
+    if (wake != NULL) {
+        wake(wake_arg);
+        pthread_mutex_lock(&pool->lock);
+        pool->waking--;
+        pthread_mutex_unlock(&pool->lock);
+    }
+    if (last)
+        destroy(pool);
 }

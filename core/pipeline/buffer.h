@@ -23,6 +23,8 @@ struct hf_buffer {
 /* A pool of buffers of one size. `limit`: how many there may be; 0: as many as are asked for. */
 struct hf_pool *hf_pool_new(size_t buffer_size, size_t limit);
 void hf_pool_free(struct hf_pool *); /* asserts that every buffer came back */
+/* Frees it as soon as every buffer has come back, which may be never: somebody who has one does not answer. */
+void hf_pool_leave(struct hf_pool *);
 
 /* Called whenever a buffer comes back, with no lock held. */
 void hf_pool_on_return(struct hf_pool *, void (*wake)(void *), void *arg);

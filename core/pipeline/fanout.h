@@ -2,8 +2,12 @@
  *
  * One read, several places: a writer thread per sink, fed with shared blocks.
  *
- * A required sink that fails stops the run; an optional one is dropped, what it began is aborted, and the rest goes on. Every
- * live sink gives backpressure. Nothing is visible anywhere until hf_fanout_commit.
+ * A required sink that fails stops the run; an optional one is dropped, what it began is aborted, and the rest goes on, as
+ * long as there are enough of them. Every live sink gives backpressure. Nothing is visible anywhere until hf_fanout_commit.
+ *
+ * An optional sink of which one call lasts longer than its timeout is dropped, too: it is told to stop, and when it does not
+ * even then, its thread is left behind in the plugin, together with all that it may still look at, and the instance counts as
+ * lost. What it does later is as if the run had crashed: the next one's sweep takes it back.
  */
 #ifndef HF_PIPELINE_FANOUT_H
 #define HF_PIPELINE_FANOUT_H
@@ -17,7 +21,8 @@ enum { HF_BACKLOG_MAX = 4 * 1024 * 1024 }; /* encoded bytes that may wait for on
 
 struct hf_fanout;
 
-struct hf_fanout *hf_fanout_new(struct hf_services *, struct hf_cancel *, struct hf_instance *const *sinks, size_t count);
+struct hf_fanout *hf_fanout_new(struct hf_services *, struct hf_cancel *, struct hf_instance *const *sinks, size_t count,
+                                size_t quorum); /* quorum 0: one is enough */
 /* Ends the threads, aborts whatever was not committed, and lets go of every block. Nothing can be written any more. */
 void hf_fanout_stop(struct hf_fanout *);
 void hf_fanout_free(struct hf_fanout *); /* stops, too */
@@ -27,6 +32,8 @@ void hf_fanout_free(struct hf_fanout *); /* stops, too */
 int hf_fanout_begin(struct hf_fanout *, struct hf_ctx *, const struct hf_put_request *); /* copies what it needs */
 int hf_fanout_write(struct hf_fanout *, struct hf_ctx *, struct hf_buffer *); /* takes a reference of its own */
 int hf_fanout_end(struct hf_fanout *, struct hf_ctx *);
+/* Whether there are enough sinks left, and every required one. */
+int hf_fanout_check(struct hf_fanout *, struct hf_ctx *);
 /* Waits until every live sink has prepared all it was given. */
 int hf_fanout_finish(struct hf_fanout *, struct hf_ctx *);
 
@@ -38,5 +45,7 @@ int hf_fanout_commit(struct hf_fanout *, struct hf_ctx *, size_t sink);
 const struct hf_error *hf_fanout_dropped(struct hf_fanout *, size_t sink);
 /* Drops a sink from outside, e.g. after a failed commit. Takes the ctx's error. */
 void hf_fanout_drop(struct hf_fanout *, size_t sink, struct hf_ctx *);
+/* A thread may have been left behind: it has buffers that may never come back. */
+bool hf_fanout_stalled(struct hf_fanout *);
 
 #endif

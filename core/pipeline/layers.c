@@ -47,13 +47,13 @@ struct hf_layers *hf_layers_new(struct hf_instance *const *stages, size_t count)
     return self;
 }
 
-void hf_layers_free(struct hf_layers *self)
+void hf_layers_free(struct hf_layers *self, bool leave)
 {
     if (self == NULL)
         return;
     hf_layers_abandon(self);
     for (size_t i = 0; i < self->count; i++) {
-        hf_pool_free(self->items[i].pool);
+        (leave ? hf_pool_leave : hf_pool_free)(self->items[i].pool);
         free(self->items[i].chunk);
     }
     free(self->items);

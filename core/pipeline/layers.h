@@ -17,8 +17,8 @@ typedef int hf_lay_fn(void *arg, struct hf_buffer *);
 
 /* `stages`: in the order of encoding; borrowed. count 0 gives NULL. */
 struct hf_layers *hf_layers_new(struct hf_instance *const *stages, size_t count);
-/* When every buffer has been let go. NULL is fine. */
-void hf_layers_free(struct hf_layers *);
+/* When every buffer has been let go, or with `leave`: as hf_pool_leave. NULL is fine. */
+void hf_layers_free(struct hf_layers *, bool leave);
 void hf_layers_add_suffixes(const struct hf_layers *, struct hf_text *); /* NULL: none */
 
 /* One artifact. After a failure: abandon. */

@@ -42,7 +42,7 @@ void hf_pack_free(struct hf_pack *pack)
     free(pack);
 }
 
-void hf_line_clear(struct hf_line *line)
+void hf_line_clear(struct hf_line *line, bool leave)
 {
     while (line->head != NULL) {
         struct hf_slot *slot = line->head;
@@ -56,8 +56,8 @@ void hf_line_clear(struct hf_line *line)
         }
         free(slot);
     }
-    hf_pool_free(line->raw_pool);
-    hf_pool_free(line->chunk_pool);
+    (leave ? hf_pool_leave : hf_pool_free)(line->raw_pool);
+    (leave ? hf_pool_leave : hf_pool_free)(line->chunk_pool);
     pthread_cond_destroy(&line->changed);
     pthread_mutex_destroy(&line->listing);
     pthread_mutex_destroy(&line->lock);

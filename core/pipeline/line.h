@@ -71,7 +71,8 @@ struct hf_line {
 };
 
 int hf_line_init(struct hf_line *, struct hf_ctx *, size_t raw_blocks, size_t block_size);
-void hf_line_clear(struct hf_line *);
+/* `leave`: somebody who does not come back may still have some of its buffers. */
+void hf_line_clear(struct hf_line *, bool leave);
 
 /* Records a failure (taken from the ctx), and stops everything. */
 void hf_line_fail(struct hf_line *, struct hf_ctx *);

@@ -19,7 +19,7 @@ int hf_memory_encode(struct hf_ctx *ctx, struct hf_instance *stage, const void *
         rc = hf_layers_write(layers, ctx, data, size);
     if (rc == HF_OK)
         rc = hf_layers_end(layers, ctx);
-    hf_layers_free(layers);
+    hf_layers_free(layers, false);
     return rc;
 }
 

@@ -73,8 +73,8 @@ int hf_pipeline_run(const struct hf_pipeline_plan *plan, struct hf_ctx *ctx, str
             hf_fail(ctx, HF_E_CANCELLED, "stopped");
         rc = ctx->error.code;
     }
-    hf_layers_free(line.layers);
-    hf_line_clear(&line);
+    hf_layers_free(line.layers, hf_fanout_stalled(fanout));
+    hf_line_clear(&line, hf_fanout_stalled(fanout));
     free(threads);
     return rc;
 }

@@ -91,6 +91,32 @@ void hf_services_finding(struct hf_services *services, int severity, const char 
     va_end(args);
 }
 
+void hf_services_merge(struct hf_services *to, struct hf_services *from)
+{
+    pthread_mutex_lock(&from->lock);
+    for (size_t i = 0; i < from->finding_count; i++) {
+        struct hf_collected_finding *finding = &from->findings[i];
+
+        hf_services_finding(to, finding->severity, finding->code, finding->subject, "%s", finding->text);
+    }
+    pthread_mutex_unlock(&from->lock);
+    hf_services_forget(from, 0);
+}
+
+void hf_services_forget(struct hf_services *services, size_t count)
+{
+    pthread_mutex_lock(&services->lock);
+    while (services->finding_count > count) {
+        struct hf_collected_finding *finding = &services->findings[--services->finding_count];
+
+        services->severity_counts[finding->severity]--;
+        free(finding->code);
+        free(finding->subject);
+        free(finding->text);
+    }
+    pthread_mutex_unlock(&services->lock);
+}
+
 /* --- the table --- */
 
 static struct hf_services *services_of(const struct hf_ctx *ctx)

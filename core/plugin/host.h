@@ -43,6 +43,10 @@ struct hf_services {
 void hf_services_init(struct hf_services *, const char *temp_root);
 void hf_services_clear(struct hf_services *); /* removes the tempdir */
 
+/* Moves the findings of one to the other. */
+void hf_services_merge(struct hf_services *to, struct hf_services *from);
+/* Forgets the findings but the first `count`: those of an attempt that is made again. */
+void hf_services_forget(struct hf_services *, size_t count);
 /* Adds a finding of the core's own. */
 void hf_services_finding(struct hf_services *, int severity, const char *code, const char *subject, const char *format, ...)
     HF_PRINTF(5, 6);

@@ -2,6 +2,7 @@
 #include "plugin/instance.h"
 
 #include "base/log.h"
+#include "base/time.h"
 
 #include <string.h>
 
@@ -55,7 +56,10 @@ struct hf_instance *hf_instance_new(struct hf_ctx *ctx, const struct hf_profile 
         return NULL;
     }
     instance = make(loaded, config, section->name);
-    instance->required = section->kind != HF_SINK || hf_config_number(config, "required") != 0;
+    if (section->kind == HF_SINK) {
+        instance->required = hf_sink_required(profile, config);
+        instance->timeout_ms = instance->required ? 0 : hf_config_number(config, "timeout");
+    }
     return instance;
 }
 
@@ -126,6 +130,10 @@ void hf_instance_free(struct hf_instance *instance)
 {
     if (instance == NULL)
         return;
+    if (atomic_load(&instance->lost)) {
+        hf_keep(instance);
+        return;
+    }
     if (instance->self != NULL && instance->loaded->plugin.close != NULL)
         instance->loaded->plugin.close(instance->self);
     pthread_mutex_destroy(&instance->own_lock);
@@ -135,8 +143,29 @@ void hf_instance_free(struct hf_instance *instance)
     free(instance);
 }
 
+static void moved(struct hf_instance *instance, int calls)
+{
+    atomic_store(&instance->moved_ms, hf_time_steady_ms());
+    atomic_fetch_add(&instance->calls, calls);
+}
+
+bool hf_instance_stalled(const struct hf_instance *instance)
+{
+    return instance->timeout_ms > 0 && atomic_load(&instance->calls) > 0 &&
+           hf_time_steady_ms() - atomic_load(&instance->moved_ms) > instance->timeout_ms;
+}
+
+int hf_instance_fail_stalled(const struct hf_instance *instance, struct hf_ctx *ctx)
+{
+    char time[24];
+
+    hf_fail(ctx, HF_E_UNREACHABLE, "%s: no answer for %s", instance->who, hf_duration_text(instance->timeout_ms, time));
+    return hf_hint(ctx, "if it may take so long, set timeout in [sink %s]", instance->name);
+}
+
 void hf_instance_hold(struct hf_instance *instance)
 {
+    moved(instance, 1);
     if (instance->gate != NULL)
         pthread_mutex_lock(instance->gate);
 }
@@ -145,6 +174,7 @@ void hf_instance_release(struct hf_instance *instance)
 {
     if (instance->gate != NULL)
         pthread_mutex_unlock(instance->gate);
+    moved(instance, -1);
 }
 
 void hf_instance_enter(struct hf_instance *instance, struct hf_ctx *ctx)

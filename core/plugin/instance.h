@@ -7,6 +7,7 @@
 
 #include "config/profile.h"
 #include "plugin/loader.h"
+#include <stdatomic.h>
 
 struct hf_instance {
     const struct hf_loaded *loaded;
@@ -15,6 +16,11 @@ struct hf_instance {
     char *name;           /* of the section: "local"; for a source "" */
     char *who;            /* "sink local", for log lines and error texts */
     bool required;        /* sinks: [sink] required */
+    int64_t timeout_ms;   /* sinks: how long a call may last; 0: as long as it likes, as with every required sink */
+    atomic_bool given_up; /* a call lasted longer: no new work is begun with it         */
+    atomic_bool lost;     /* and did not come back even then: it is never closed         */
+    atomic_int calls;     /* going on, or waiting for the gate */
+    atomic_llong moved_ms; /* when the last one began or ended: hf_time_steady_ms */
     pthread_mutex_t own_lock;
     pthread_mutex_t *gate; /* NULL: calls may overlap */
 };
@@ -34,6 +40,10 @@ void hf_instance_enter(struct hf_instance *, struct hf_ctx *);
 /* Around a call that takes no ctx and cannot fail, e.g. get_end. */
 void hf_instance_hold(struct hf_instance *);
 void hf_instance_release(struct hf_instance *);
+/* A call into it goes on, and none has begun or ended for longer than its timeout. */
+bool hf_instance_stalled(const struct hf_instance *);
+/* "sink NAME: no answer for 60 s". */
+int hf_instance_fail_stalled(const struct hf_instance *, struct hf_ctx *);
 /* Gives `result` back, made sane: a failure without a recorded cause gets one, unknown codes become HF_E_FAIL, and the
  * cause gets "who: " in front. */
 int hf_instance_leave(struct hf_instance *, struct hf_ctx *, int result);

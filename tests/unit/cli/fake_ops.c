@@ -111,6 +111,20 @@ void hf_op_restore_artifact(const struct hf_world *world, const struct hf_artifa
          "\"findings\": []}");
 }
 
+void hf_op_copy(const struct hf_world *world, struct hf_profile *profile, const struct hf_copy_options *options,
+                struct hf_report *report)
+{
+    (void)world;
+    hf_text_addf(&fake_calls, "copy %s %s from=%s to=%s all=%d dry=%d replace=%d level=%d jobs=%d\n", profile->name,
+                 options->name ? options->name : "-", options->from ? options->from : "-", options->to, options->all,
+                 options->dry_run, options->replace, options->level, options->jobs);
+    give(report, profile,
+         "{\"to\": \"b\", \"copies\": [{\"id\": \"ledger_20260201_120000\", \"from\": \"a\", \"outcome\": \"copied\", "
+         "\"bytes\": 1048576, \"seconds\": 2, \"verification\": {\"level\": \"digest\", \"findings\": []}}, "
+         "{\"id\": \"ledger_20260202_120000\", \"from\": \"a\", \"outcome\": \"failed\", \"error\": \"disk full\", "
+         "\"hint\": \"make room\"}], \"findings\": []}");
+}
+
 void hf_op_prune(const struct hf_world *world, struct hf_profile *profile, const struct hf_prune_options *options,
                  struct hf_report *report)
 {

@@ -300,6 +300,6 @@ int rig_run(struct rig *rig, int jobs, int workers)
     for (size_t i = 0; i < rig->part_count; i++)
         if (rig->artifacts[i] == NULL)
             rig->artifacts[i] = "";
-    rig->fanout = hf_fanout_new(&rig->services, &rig->cancel, rig->sink_list, rig->sink_count);
+    rig->fanout = hf_fanout_new(&rig->services, &rig->cancel, rig->sink_list, rig->sink_count, rig->quorum);
     return hf_pipeline_run(&plan, &rig->ctx, rig->fanout, rig->manifest);
 }

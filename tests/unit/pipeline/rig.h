@@ -23,7 +23,7 @@ struct rig {
     atomic_int seeks_open, seeks_made;
     struct memory_sink sinks[RIG_SINKS_MAX];
     struct hf_instance *sink_list[RIG_SINKS_MAX];
-    size_t sink_count;
+    size_t sink_count, quorum;
     struct hf_services services;
     struct hf_cancel cancel;
     struct hf_ctx ctx;
