@@ -34,7 +34,7 @@ static int write_record(struct hf_ctx *ctx, struct hf_instance *sink, const stru
 {
     hf_auto_free char *key = record_key(manifest->id, suffix), *text = hf_record_text(manifest, kind);
 
-    return hf_object_write(ctx, sink, key, "application/json", text, strlen(text));
+    return hf_object_write_passing(ctx, sink, key, "application/json", text, strlen(text));
 }
 
 int hf_commit_begin(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest)
@@ -135,6 +135,21 @@ static int load_record(struct hf_ctx *ctx, struct hf_instance *sink, const char 
     return rc;
 }
 
+/* The same; HF_END when the sink has locked one of them: the record stays, and a later run tries again. */
+static int remove_unlocked(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_record *record)
+{
+    struct hf_ctx aside = hf_ctx_aside(ctx);
+    int rc = remove_named(&aside, sink, record);
+
+    if (rc == HF_E_REFUSED) {
+        hf_log(HF_LOG_WARNING, NULL, "what an interrupted run left stays for now: %s", aside.error.text);
+        hf_error_clear(&aside.error);
+        rc = HF_END;
+    }
+    hf_error_merge(&ctx->error, &aside.error);
+    return rc;
+}
+
 /* Takes an interrupted commit or removal to its end. */
 static int settle(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, const char *kind, const char *suffix)
 {
@@ -157,7 +172,9 @@ static int settle(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, 
                removing ? "finishing the removal of" : "taking back the incomplete", id);
         rc = removing ? hf_object_remove(ctx, sink, verified_key) : HF_OK;
         if (rc == HF_OK)
-            rc = remove_named(ctx, sink, &record);
+            rc = remove_unlocked(ctx, sink, &record);
+        if (rc == HF_END)
+            return HF_OK;
     }
     return rc < 0 ? rc : hf_object_remove(ctx, sink, key);
 }

@@ -73,23 +73,38 @@ static int write_all(struct hf_ctx *ctx, const struct hf_sink *ops, void *put, c
     return rc;
 }
 
-int hf_object_write(struct hf_ctx *ctx, struct hf_instance *sink, const char *key, const char *media, const char *data,
-                    size_t size)
+static int write_object(struct hf_ctx *ctx, struct hf_instance *sink, struct hf_put_request request, const char *data)
 {
     const struct hf_sink *ops = &sink->loaded->sink;
-    struct hf_put_request request = {.size = sizeof(request), .key = key, .media = media, .size_hint = size};
     void *put = NULL;
     int rc;
 
     hf_instance_enter(sink, ctx);
     rc = ops->put_begin(sink->self, ctx, &request, &put);
     if (rc >= 0) {
-        rc = write_all(ctx, ops, put, data, size);
+        rc = write_all(ctx, ops, put, data, request.size_hint);
         if (rc < 0)
             ops->put_abort(put, ctx);
     }
     rc = hf_instance_leave(sink, ctx, rc);
     return rc < 0 ? rc : HF_OK;
+}
+
+int hf_object_write(struct hf_ctx *ctx, struct hf_instance *sink, const char *key, const char *media, const char *data,
+                    size_t size)
+{
+    struct hf_put_request request = {.size = sizeof(request), .key = key, .media = media, .size_hint = size};
+
+    return write_object(ctx, sink, request, data);
+}
+
+int hf_object_write_passing(struct hf_ctx *ctx, struct hf_instance *sink, const char *key, const char *media,
+                            const char *data, size_t size)
+{
+    struct hf_put_request request = {
+        .size = sizeof(request), .flags = HF_PUT_PASSING, .key = key, .media = media, .size_hint = size};
+
+    return write_object(ctx, sink, request, data);
 }
 
 int hf_object_remove(struct hf_ctx *ctx, struct hf_instance *sink, const char *key)

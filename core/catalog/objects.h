@@ -13,6 +13,9 @@ int hf_object_read(struct hf_ctx *, struct hf_instance *sink, const char *key, s
 /* Durable and visible, or neither. HF_E_EXISTS when the key is taken. */
 int hf_object_write(struct hf_ctx *, struct hf_instance *sink, const char *key, const char *media, const char *data,
                     size_t size);
+/* The same for a record that is removed or replaced before long (HF_PUT_PASSING). */
+int hf_object_write_passing(struct hf_ctx *, struct hf_instance *sink, const char *key, const char *media,
+                            const char *data, size_t size);
 int hf_object_remove(struct hf_ctx *, struct hf_instance *sink, const char *key);
 /* Is it there, and how large? A failure means that the answer is not known. ret_bytes may be NULL. */
 int hf_object_stat(struct hf_ctx *, struct hf_instance *sink, const char *key, bool *ret_there, uint64_t *ret_bytes);

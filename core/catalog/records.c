@@ -77,7 +77,7 @@ int hf_verified_write(struct hf_ctx *ctx, struct hf_instance *sink, const char *
     hf_text_addf(&text, ",\n \"errors\": %llu\n}\n", (unsigned long long)verified->errors);
     /* A crash between the two leaves a backup that counts as never verified: safe. */
     rc = hf_object_remove(ctx, sink, key);
-    return rc < 0 ? rc : hf_object_write(ctx, sink, key, "application/json", text.data, text.length);
+    return rc < 0 ? rc : hf_object_write_passing(ctx, sink, key, "application/json", text.data, text.length);
 }
 
 void hf_record_clear(struct hf_record *record)

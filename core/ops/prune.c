@@ -56,6 +56,40 @@ static size_t weigh(const struct hf_catalog *catalog, const struct hf_instance *
     return count;
 }
 
+/* Until when the sink locks the backup's manifest, which is stored last and so is locked the longest; 0: it does not. */
+static int locked_until(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, int64_t *ret_ms)
+{
+    hf_auto_free char *key = hf_key_manifest(id);
+    struct hf_object object = {.size = sizeof(object)};
+    int rc;
+
+    hf_instance_enter(sink, ctx);
+    rc = hf_instance_leave(sink, ctx, sink->loaded->sink.stat(sink->self, ctx, key, &object));
+    *ret_ms = rc >= 0 ? object.locked_until_ms : 0;
+    return rc >= 0 ? HF_OK : rc;
+}
+
+/* What the sink may not remove yet stays, and says so. */
+static int respect_locks(struct hf_ctx *ctx, struct hf_instance *sink, struct hf_retained *items, size_t count)
+{
+    int64_t now = hf_time_now_ms();
+
+    for (size_t i = 0; i < count; i++) {
+        char date[HF_TIME_ISO_SIZE];
+        int64_t until = 0;
+        int rc = items[i].remove ? locked_until(ctx, sink, items[i].id, &until) : HF_OK;
+
+        if (rc != HF_OK)
+            return rc;
+        if (until <= now)
+            continue;
+        items[i].remove = false;
+        hf_time_iso(until, date);
+        snprintf(items[i].reason, sizeof(items[i].reason), "locked in the sink until %s", date);
+    }
+    return HF_OK;
+}
+
 static int remove_one(struct hf_ctx *ctx, struct hf_instance *sink, const char *id)
 {
     struct hf_manifest *manifest = NULL;
@@ -117,7 +151,9 @@ static int retain(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *si
     weighed = hf_alloc_array(catalog->count + 1, sizeof(*weighed));
     count = weigh(catalog, sink, weighed, pruning->skipped);
     hf_retention_decide(hf_profile_retention(run->profile, sink->name), hf_time_now_ms(), weighed, count);
-    rc = carry_out(run, ctx, sink, weighed, count, pruning->dry_run, pruning->items);
+    rc = respect_locks(ctx, sink, weighed, count);
+    if (rc == HF_OK)
+        rc = carry_out(run, ctx, sink, weighed, count, pruning->dry_run, pruning->items);
     free(weighed);
     hf_catalog_free(catalog);
     return rc == HF_OK ? HF_OK : hf_wrap(ctx, "retention in sink '%s'", sink->name);

@@ -17,10 +17,20 @@ struct hf_object {
     const char *key;     /* valid during the call that hands it over                                                  */
     uint64_t bytes;
     int64_t modified_ms; /* Unix time                                                                                */
+    /* stat only: the sink refuses to remove it before (Unix time); 0: it does not. A plugin sets it when the size that the
+     * core gave has room for it. */
+    int64_t locked_until_ms;
+};
+
+enum hf_put_flags {
+    /* A record that the core removes or replaces before long: not to be locked, archived, or stored in a class that charges
+     * for a least time. */
+    HF_PUT_PASSING = 1
 };
 
 struct hf_put_request {
-    uint32_t size, reserved;
+    uint32_t size;
+    uint32_t flags;     /* enum hf_put_flags                                                                         */
     const char *key, *media;
     uint64_t size_hint; /* expected bytes; 0: unknown                                                                */
     const char *owner;  /* not NULL when `key` does not begin as its profile's keys do: one that does, and what a crash
@@ -57,9 +67,11 @@ struct hf_sink {
      * that. */
     int (*list)(void *self, struct hf_ctx *, const char *prefix, int (*each)(void *arg, const struct hf_object *),
                 void *arg);
-    int (*remove)(void *self, struct hf_ctx *, const char *key); /* a missing one is fine; durable                     */
-    /* Removes what crashed runs left of uncommitted puts whose keys (their owner, if they have one) begin with prefix. The core holds the lock of the
-     * profile that owns the prefix. older_than_ms: for sinks that other machines share, 0: all. */
+    /* A missing one is fine; durable. HF_E_REFUSED: the sink does not allow it yet, and the object is as it was. */
+    int (*remove)(void *self, struct hf_ctx *, const char *key);
+    /* Removes what crashed runs left of uncommitted puts whose keys (their owner, if they have one) begin with prefix. The
+     * core holds the lock of the profile that owns the prefix. older_than_ms: for sinks that other machines share, 0: all.
+     */
     int (*sweep)(void *self, struct hf_ctx *, const char *prefix, int64_t older_than_ms);
 
     /* Where a person finds the object ("/backups/x.gz"), in at most `size` bytes with the final NUL. Optional. */

@@ -1,0 +1,111 @@
+# shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: Apache-2.0
+#
+# For behaviour tests with an S3 server, after tests/e2e/lib.sh:   . "$SOURCE/tests/tools/s3/lib.sh"
+# Starts a Ceph gateway in $T/rgw with a bucket `backups`; all of it goes when the test ends.
+#   S3_ENDPOINT, S3_TLS_ENDPOINT, S3_CA, and AWS_* for the independent clients
+S3_TOOLS=$SOURCE/tests/tools/s3
+unset "${!AWS_@}"
+export AWS_ACCESS_KEY_ID=testaccess AWS_SECRET_ACCESS_KEY=testsecret0123456789 AWS_DEFAULT_REGION=us-east-1 \
+    AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
+S3_GATEWAY='' S3_PROXY=''
+
+s3_clean_up() {
+    local status=$?
+    trap - ERR
+    set +e
+    [[ -z $S3_GATEWAY ]] || bash "$S3_TOOLS/rgw.sh" stop "$S3_GATEWAY"
+    (exit "$status")
+    clean_up
+}
+
+free_ports() { # COUNT: the first of so many that nobody listens at, below those the kernel gives away
+    local base port
+    for _ in {1..50}; do
+        base=$((10000 + RANDOM % 400 * 50))
+        for ((port = base; port < base + $1; port++)); do
+            ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || continue 2
+        done
+        echo "$base"
+        return
+    done
+    fail 'no free ports'
+}
+
+# gateway: starts it. A port that somebody takes at the same moment is a reason to try another.
+gateway() {
+    local base
+    needs ceph-mon ceph-osd radosgw radosgw-admin openssl rclone
+    trap s3_clean_up EXIT
+    S3_GATEWAY=$T/rgw
+    for _ in {1..5}; do
+        base=$(free_ports 50)
+        if RGW_TLS_PORT=$((base + 48)) bash "$S3_TOOLS/rgw.sh" start "$S3_GATEWAY" "$base" >"$T/rgw.out" 2>&1; then
+            S3_PORT=$base S3_ENDPOINT=http://127.0.0.1:$base S3_TLS_ENDPOINT=https://localhost:$((base + 48))
+            S3_CA=$S3_GATEWAY/tls/ca.pem
+            export RCLONE_CONFIG_CEPH_TYPE=s3 RCLONE_CONFIG_CEPH_PROVIDER=Ceph RCLONE_CONFIG_CEPH_ENV_AUTH=true \
+                RCLONE_CONFIG_CEPH_ENDPOINT=$S3_ENDPOINT RCLONE_CONFIG=/dev/null
+            rclone mkdir ceph:backups
+            return
+        fi
+    done
+    fail "the gateway does not start: $(tail -3 "$T/rgw.out")"
+}
+gateway_kill() { bash "$S3_TOOLS/rgw.sh" kill "$S3_GATEWAY"; }
+gateway_revive() { bash "$S3_TOOLS/rgw.sh" revive "$S3_GATEWAY"; }
+
+# proxy: harm by the rules in $RULES, at $S3_PROXY; what was asked for is in $T/requests.
+proxy() {
+    local port
+    port=$(free_ports 1)
+    RULES=$T/rules
+    : >"$RULES"
+    python3 "$S3_TOOLS/faulty-proxy.py" "$port" "$S3_PORT" "$RULES" "$T/requests" >"$T/proxy.out" 2>&1 &
+    S3_PROXY=http://127.0.0.1:$port
+    wait_for 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+}
+
+# One client of the same kind as people use; it takes its time to start, so that rclone does what is no test of it.
+aws() {
+    [[ -x /usr/bin/aws ]] || skip 'needs awscli (scripts/deps.sh --test installs it)'
+    /usr/bin/aws --endpoint-url "$S3_ENDPOINT" "$@" </dev/null
+}
+admin() { radosgw-admin -c "$S3_GATEWAY/ceph.conf" "$@"; }
+
+# s3_profile NAME SOURCE PATH [LINES OF THE SINK]: gzip-less, one sink in the bucket. ENDPOINT stands for another endpoint.
+s3_profile() {
+    profile "$1" <<END
+[profile]
+name = $1
+
+[source]
+plugin = $2
+path = $3
+
+[sink away]
+plugin = s3
+bucket = backups
+prefix = omen/prod
+endpoint = ${ENDPOINT:-$S3_ENDPOINT}
+${4:-}
+END
+    chmod 600 "$ETC/conf.d/$1.ini"
+}
+
+# keys [PREFIX]: of the objects in the bucket that begin with it.
+keys() { rclone lsf -R --files-only ceph:backups | sed -n "s,^${1:-},&,p"; }
+uploads() { rclone backend list-multipart-uploads ceph:backups | jq -r '.backups[]?.Key'; }
+no_uploads() { equal 'unfinished uploads' '' "$(uploads)"; }
+# Whatever is in the bucket belongs to a backup with a manifest.
+bucket_whole() {
+    local key id all
+    all=$(keys)
+    while read -r key; do
+        key=${key##*/}
+        [[ -z $key ]] && continue
+        [[ $key =~ ^([a-z0-9-]+_[0-9]{8}_[0-9]{6})\. && $key != *.commit.json && $key != *.removing.json ]] ||
+            fail "left over in the bucket: $key"
+        id=${BASH_REMATCH[1]}
+        grep -qxF "omen/prod/$id.manifest.json" <<<"$all" || fail "in the bucket without a manifest: $key"
+    done <<<"$all"
+}

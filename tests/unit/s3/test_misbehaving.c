@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A server that does everything wrong (tests/tools/s3/misbehaving-s3.py): nothing counts as stored that is not, nothing
+ * as read that was not sent, and every call ends.
+ */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fake_host.h"
+#include "s3.h"
+#include "suites.h"
+
+enum { BODY = 300000 };
+
+static pid_t server;
+static int port;
+
+static int free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, size), 0);
+    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static bool answers(void)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    bool done = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    close(fd);
+    return done;
+}
+
+static void start_server(void)
+{
+    char number[16];
+    port = free_port();
+    snprintf(number, sizeof(number), "%d", port);
+    server = fork();
+    ck_assert_int_ge(server, 0);
+    if (server == 0) {
+        if (!freopen("/dev/null", "w", stdout))
+            _exit(127);
+        execlp("python3", "python3", S3_TOOLS "/misbehaving-s3.py", number, (char *)NULL);
+        _exit(127);
+    }
+    for (int i = 0; i < 500 && !answers(); i++)
+        usleep(20000);
+    ck_assert(answers());
+}
+
+static void stop_server(void)
+{
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
+}
+
+struct rig {
+    struct fake *fake;
+    struct hf_config *config;
+    const struct hf_plugin *plugin;
+    const struct hf_sink *sink;
+    void *self;
+};
+
+static struct rig rig_new(void)
+{
+    char endpoint[64];
+    struct rig rig = {.fake = fake_new(), .plugin = holdfast_module_v1()->plugins[0]};
+    snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%d", port);
+    const char *const pairs[] = {"bucket", "b-1",     "endpoint", endpoint,        "access_key", "a", "secret_key",
+                                 "s",      "retries", "1",        "stall_timeout", "1s",         NULL};
+    ck_assert_int_eq(holdfast_module_v1()->init(fake_host_table()), HF_OK);
+    rig.sink = rig.plugin->operations;
+    rig.config = fake_config_new(rig.plugin->options, rig.plugin->option_count, pairs);
+    ck_assert_int_eq(rig.plugin->open(fake_ctx(rig.fake), rig.config, &rig.self), HF_OK);
+    return rig;
+}
+
+static void rig_free(struct rig *rig)
+{
+    rig->plugin->close(rig->self);
+    fake_config_free(rig->config);
+    fake_free(rig->fake);
+}
+
+static int put(struct rig *rig, const char *key)
+{
+    static unsigned char body[BODY];
+    struct hf_ctx *ctx = fake_ctx(rig->fake);
+    struct hf_put_request request = {.size = sizeof(request), .key = key, .media = "text/plain"};
+    struct hf_block block = {.size = sizeof(block), .data = body, .used = sizeof(body)};
+    void *opened = NULL;
+    int status = rig->sink->put_begin(rig->self, ctx, &request, &opened);
+    ck_assert_int_eq(status, HF_OK);
+    status = rig->sink->put_write(opened, ctx, &block);
+    if (status == HF_OK)
+        status = rig->sink->put_prepare(opened, ctx);
+    if (status == HF_OK)
+        status = rig->sink->put_commit(opened, ctx);
+    if (status != HF_OK)
+        rig->sink->put_abort(opened, ctx);
+    return status;
+}
+
+/* The server has an object of another's under every key, so that what it took is never ours. */
+static const struct {
+    const char *key;
+    int status;
+} puts_tried[] = {
+    {"early503", HF_E_EXISTS},       {"early403xml", HF_E_AUTH}, {"no100", HF_E_EXISTS},    {"dropmid", HF_E_EXISTS},
+    {"e503empty", HF_E_UNREACHABLE}, {"e500empty", HF_E_EXISTS}, {"e403empty", HF_E_AUTH},  {"e507html", HF_E_NOSPACE},
+    {"e502html", HF_E_UNREACHABLE},  {"e503text", HF_E_EXISTS},  {"e503json", HF_E_EXISTS}, {"e503xml", HF_E_EXISTS},
+    {"newcode", HF_E_BUSY},          {"dropafter", HF_E_EXISTS}, {"stall0", HF_E_EXISTS},   {"stall", HF_E_EXISTS},
+    {"fine", HF_E_EXISTS},
+};
+
+START_TEST(each_put)
+{
+    struct rig rig = rig_new();
+    int status = put(&rig, puts_tried[_i].key);
+    ck_assert_msg(status == puts_tried[_i].status, "%s: %d: %s", puts_tried[_i].key, status, fake_error(rig.fake));
+    ck_assert_str_ne(fake_error(rig.fake), "");
+    rig_free(&rig);
+}
+END_TEST
+
+static const struct {
+    const char *key;
+    int status; /* of the first call that fails */
+    uint64_t bytes;
+    int or_else; /* when the connection's end is seen with its beginning */
+} gets_tried[] = {
+    {"trunc", HF_E_UNSUPPORTED, 500000, 0},
+    {"rst", HF_E_UNSUPPORTED, 500000, 0},
+    {"trunchunk", HF_E_UNSUPPORTED, 0, HF_E_UNREACHABLE},
+    {"lower", HF_OK, 10, 0},
+    {"e503empty", HF_E_UNREACHABLE, 0, 0},
+    {"e502html", HF_E_UNREACHABLE, 0, 0},
+    {"noresp", HF_E_UNREACHABLE, 0, 0},
+    {"redir", HF_E_CONFIG, 0, 0},
+    {"fine", HF_OK, 5, 0},
+};
+
+START_TEST(each_get)
+{
+    struct rig rig = rig_new();
+    struct hf_ctx *ctx = fake_ctx(rig.fake);
+    static unsigned char data[65536];
+    uint64_t bytes = 0;
+    void *get = NULL;
+    int64_t got = rig.sink->get_begin(rig.self, ctx, gets_tried[_i].key, 0, UINT64_MAX, &get);
+    while (got >= 0 && (got = rig.sink->get_read(get, ctx, data, sizeof(data))) > 0)
+        bytes += (uint64_t)got;
+    ck_assert_msg(got == gets_tried[_i].status || (got < 0 && got == gets_tried[_i].or_else), "%s: %lld: %s",
+                  gets_tried[_i].key, (long long)got, fake_error(rig.fake));
+    ck_assert_uint_le(bytes, gets_tried[_i].bytes);
+    if (got == HF_OK)
+        ck_assert_uint_eq(bytes, gets_tried[_i].bytes);
+    rig.sink->get_end(get);
+    rig_free(&rig);
+}
+END_TEST
+
+static int none(void *arg, const struct hf_object *object)
+{
+    (void)arg;
+    (void)object;
+    return HF_OK;
+}
+
+START_TEST(answers_of_somebody_else)
+{
+    struct rig rig = rig_new();
+    struct hf_object object = {.size = sizeof(object)};
+    ck_assert_int_eq(rig.sink->list(rig.self, fake_ctx(rig.fake), "x_", none, NULL), HF_E_UNREACHABLE);
+    ck_assert_ptr_nonnull(strstr(fake_error(rig.fake), "not one of an S3 server"));
+    fake_clear(rig.fake);
+    ck_assert_int_eq(rig.sink->sweep(rig.self, fake_ctx(rig.fake), "x_", 0), HF_E_UNREACHABLE);
+    fake_clear(rig.fake);
+    ck_assert_int_eq(rig.sink->check(rig.self, fake_ctx(rig.fake)), HF_E_UNREACHABLE);
+    fake_clear(rig.fake);
+    ck_assert_int_eq(rig.sink->stat(rig.self, fake_ctx(rig.fake), "noresp", &object), HF_E_UNREACHABLE);
+    rig_free(&rig);
+}
+END_TEST
+
+static void *cancel_soon(void *arg)
+{
+    usleep(300000);
+    fake_cancel(arg);
+    return NULL;
+}
+
+START_TEST(a_stop_is_heeded)
+{
+    struct rig rig = rig_new();
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, cancel_soon, rig.fake), 0);
+    ck_assert_int_eq(put(&rig, "stall0"), HF_E_CANCELLED);
+    pthread_join(thread, NULL);
+    rig_free(&rig);
+}
+END_TEST
+
+Suite *suite_misbehaving(void)
+{
+    Suite *suite = suite_create("s3 against a misbehaving server");
+    TCase *tests = tcase_create("misbehaving");
+    tcase_set_timeout(tests, 60);
+    tcase_add_unchecked_fixture(tests, start_server, stop_server);
+    tcase_add_loop_test(tests, each_put, 0, (int)(sizeof(puts_tried) / sizeof(*puts_tried)));
+    tcase_add_loop_test(tests, each_get, 0, (int)(sizeof(gets_tried) / sizeof(*gets_tried)));
+    tcase_add_test(tests, answers_of_somebody_else);
+    tcase_add_test(tests, a_stop_is_heeded);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
