@@ -212,6 +212,7 @@ static void operate(struct hf_cli *cli, const struct hf_target *target, struct h
                        .all = all,
                        .dry_run = dry_run,
                        .replace = hf_arguments_have(arguments, HF_FLAG_REPLACE),
+                       .pass_over = all && arguments->words.count == 0,
                        .from = hf_arguments_text(arguments, HF_FLAG_FROM),
                        .to = hf_arguments_text(arguments, HF_FLAG_TO),
                        .level = level(cli),
@@ -332,6 +333,20 @@ int hf_cli_exclude(struct hf_cli *cli, int first, int second, const char *hint)
     return hf_hint(&cli->ctx, "%s", hint);
 }
 
+/* Of all profiles, those that have the sinks are meant; but somebody must. */
+static int find_sink_anywhere(struct hf_cli *cli, int flag)
+{
+    const char *name = hf_arguments_text(&cli->arguments, flag);
+    if (!name)
+        return HF_OK;
+    for (size_t i = 0; i < cli->settings->profile_count; i++)
+        for (size_t j = 0; j < cli->settings->profiles[i]->sink_count; j++)
+            if (strcmp(cli->settings->profiles[i]->sinks[j].name, name) == 0)
+                return HF_OK;
+    hf_fail(&cli->ctx, HF_E_NOTFOUND, "no profile has a sink '%s'", name);
+    return hf_hint(&cli->ctx, "sinks are named in the profiles: [sink NAME]");
+}
+
 /* --all means every backup: of the profiles named, or of all. */
 static int run_every_backup(struct hf_cli *cli)
 {
@@ -348,6 +363,8 @@ static int run_every_backup(struct hf_cli *cli)
         return hf_hint(&cli->ctx, "name profiles with '--all', or leave out '--all'");
     }
     int result = load_and_validate(cli);
+    if (result == HF_OK && hf_command_flag(arguments->command, HF_FLAG_FROM))
+        result = find_sink_anywhere(cli, HF_FLAG_FROM) < 0 ? cli->ctx.error.code : find_sink_anywhere(cli, HF_FLAG_TO);
     size_t all = arguments->flags[HF_FLAG_ALL].count;
     if (arguments->words.count > 0)
         arguments->flags[HF_FLAG_ALL].count = 0;

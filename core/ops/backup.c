@@ -4,7 +4,6 @@
 #include "base/cancel.h"
 #include "base/log.h"
 #include "catalog/objects.h"
-#include "ops/guard.h"
 #include "ops/publish.h"
 #include "ops/seal.h"
 #include "pipeline/pipeline.h"
@@ -198,40 +197,6 @@ static void finish_manifest(struct backup *self)
     }
 }
 
-/* What a copy was found to be; kept when its sink does not come back. */
-struct verifying {
-    const char *id;
-    struct hf_wish wish;
-    bool whole;
-    json_t *check;
-};
-
-static int verify_one(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
-{
-    struct verifying *one = arg;
-
-    return hf_verify_copy(run, ctx, sink, one->id, one->wish, &one->whole, &one->check);
-}
-
-static int verify_guarded(struct backup *self, struct hf_ctx *ctx, struct hf_instance *sink, struct hf_wish wish,
-                          bool *ret_whole, json_t **ret_check)
-{
-    struct verifying *one = hf_alloc(sizeof(*one));
-    int rc;
-
-    one->id = self->manifest->id;
-    one->wish = wish;
-    rc = hf_guard(self->run, ctx, sink, verify_one, one);
-    if (atomic_load(&sink->lost)) {
-        hf_keep(one);
-        return rc;
-    }
-    *ret_whole = one->whole;
-    *ret_check = one->check;
-    free(one);
-    return rc;
-}
-
 static void verify_each(struct backup *self, struct hf_wish wish)
 {
     json_t *checks = json_array();
@@ -243,7 +208,7 @@ static void verify_each(struct backup *self, struct hf_wish wish)
 
         if (hf_fanout_dropped(self->fanout, i) != NULL)
             continue;
-        if (verify_guarded(self, &ctx, self->run->sinks[i], wish, &whole, &check) != HF_OK) {
+        if (hf_verify_copy(self->run, &ctx, self->run->sinks[i], self->manifest->id, wish, &whole, &check) != HF_OK) {
             check = hf_check_failed(self->run->sinks[i], self->manifest->id, wish.level, &ctx.error);
             self->damaged = self->damaged || ctx.error.code == HF_E_CORRUPT;
             self->unverified = self->unverified || self->run->sinks[i]->required || hf_cancel_signal() != 0;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "ops/guard.h"
 #include "ops/seal.h"
 
 #include <errno.h>
@@ -17,6 +18,13 @@ static void note(struct hf_run *run, struct hf_ctx *ctx, const char *subject, in
     hf_error_clear(&ctx->error);
 }
 
+static int check_sink(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
+{
+    (void)run, (void)arg;
+    hf_instance_enter(sink, ctx);
+    return hf_instance_leave(sink, ctx, sink->loaded->sink.check(sink->self, ctx));
+}
+
 static void check_plugins(struct hf_run *run, struct hf_ctx *ctx, int *exit)
 {
     const struct hf_source *source = &run->source->loaded->source;
@@ -26,14 +34,9 @@ static void check_plugins(struct hf_run *run, struct hf_ctx *ctx, int *exit)
         note(run, ctx, run->source->who, hf_instance_leave(run->source, ctx, source->check(run->source->self, ctx)), exit);
     }
     note(run, ctx, "stages", hf_check_stages(run, ctx), exit);
-    for (size_t i = 0; i < run->sink_count; i++) {
-        struct hf_instance *sink = run->sinks[i];
-
-        if (sink->loaded->sink.check == NULL)
-            continue;
-        hf_instance_enter(sink, ctx);
-        note(run, ctx, sink->who, hf_instance_leave(sink, ctx, sink->loaded->sink.check(sink->self, ctx)), exit);
-    }
+    for (size_t i = 0; i < run->sink_count; i++)
+        if (run->sinks[i]->loaded->sink.check != NULL)
+            note(run, ctx, run->sinks[i]->who, hf_guard(run, ctx, run->sinks[i], check_sink, NULL), exit);
 }
 
 static int check_folder(struct hf_ctx *ctx, const char *what, const char *path)

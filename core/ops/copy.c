@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Bringing a sink up to date from others. What it has whole already is left alone, so that a copying which was interrupted
- * goes on where it was.
+ * Bringing a sink up to date from others. What it has whole already is left alone, so that a copying which was
+ * interrupted goes on where it was.
  */
 #include "ops/run.h"
 
@@ -31,7 +31,7 @@ struct item {
 struct copying {
     struct hf_run *run;
     const struct hf_copy_options *options;
-    struct hf_world quiet; /* without a watch: there is one for all */
+    struct hf_world quiet;         /* without a watch: there is one for all */
     struct hf_instance *from, *to; /* from NULL: whichever has it */
     struct hf_catalog *catalog, *target;
     struct item *items;
@@ -137,8 +137,8 @@ static int choose(struct copying *self, struct hf_ctx *ctx)
     const struct hf_copy_options *options = self->options;
     struct hf_backup *backup = NULL;
 
-    if (!options->all && hf_catalog_find(ctx, self->catalog, options->name ? options->name : "latest", options->at_ms,
-                                         &backup) != HF_OK)
+    if (!options->all &&
+        hf_catalog_find(ctx, self->catalog, options->name ? options->name : "latest", options->at_ms, &backup) != HF_OK)
         return ctx->error.code;
     self->items = hf_alloc_array(self->catalog->count + 1, sizeof(*self->items));
     for (size_t i = 0; i < self->catalog->count; i++)
@@ -177,8 +177,8 @@ static int read_back(struct copying *self, struct hf_ctx *ctx, struct item *item
 
     if (rc != HF_OK || whole)
         return rc;
-    rc = hf_fail(ctx, HF_E_CORRUPT, "%s: '%s' was read back other than it was written, and is removed again", self->to->who,
-                 item->backup->id);
+    rc = hf_fail(ctx, HF_E_CORRUPT, "%s: '%s' was read back other than it was written, and is removed again",
+                 self->to->who, item->backup->id);
     if (hf_backup_remove(&back, self->to, manifest) != HF_OK)
         hf_log(HF_LOG_WARNING, NULL, "%s", back.error.text);
     hf_error_clear(&back.error);
@@ -307,14 +307,28 @@ static int combine(const struct copying *self)
     return good ? HF_EXIT_PARTIAL : mixed ? HF_EXIT_FAILED : exit;
 }
 
-static int open_both(struct copying *self, struct hf_ctx *ctx)
+/* HF_END: this profile is not meant. */
+static int find_sinks(struct copying *self, struct hf_ctx *ctx)
 {
     const struct hf_copy_options *options = self->options;
-    hf_auto_strings struct hf_strings away = {0};
     int rc = hf_run_sink(self->run, ctx, options->to, &self->to);
 
     if (rc == HF_OK && options->from != NULL)
         rc = hf_run_sink(self->run, ctx, options->from, &self->from);
+    if (rc != HF_E_NOTFOUND || !options->pass_over)
+        return rc;
+    hf_services_finding(&self->run->services, HF_INFO, "no-such-sink", self->run->profile->name, "left out: %s",
+                        ctx->error.text);
+    hf_error_clear(&ctx->error);
+    return HF_END;
+}
+
+static int open_both(struct copying *self, struct hf_ctx *ctx)
+{
+    const struct hf_copy_options *options = self->options;
+    hf_auto_strings struct hf_strings away = {0};
+    int rc = find_sinks(self, ctx);
+
     if (rc == HF_OK && self->from == self->to) {
         hf_fail(ctx, HF_E_CONFIG, "'--from' and '--to' are the same sink, '%s'", options->to);
         rc = hf_hint(ctx, "copies are made from one sink to another");
@@ -347,9 +361,8 @@ void hf_op_copy(const struct hf_world *world, struct hf_profile *profile, const 
 {
     struct hf_ctx ctx = {0};
     struct hf_run run;
-    struct copying self = {.run = &run,
-                           .options = options,
-                           .level = options->level >= 0 ? options->level : HF_LEVEL_DIGEST};
+    struct copying self = {
+        .run = &run, .options = options, .level = options->level >= 0 ? options->level : HF_LEVEL_DIGEST};
     int64_t started = hf_time_steady_ms();
     json_t *copies = json_array();
     int flags = (options->dry_run ? 0 : HF_RUN_ALONE) | (self.level >= HF_LEVEL_CONTENT ? HF_RUN_SOURCE : 0);
@@ -368,7 +381,7 @@ void hf_op_copy(const struct hf_world *world, struct hf_profile *profile, const 
         for (size_t i = 0; i < self.count; i++)
             hf_json_append(copies, item_json(&self.items[i]));
     }
-    exit = rc != HF_OK ? hf_exit_of_code(ctx.error.code ? ctx.error.code : rc) : combine(&self);
+    exit = rc < 0 ? hf_exit_of_code(ctx.error.code ? ctx.error.code : rc) : combine(&self);
     hf_json_set(report->json, "seconds", json_real((double)(hf_time_steady_ms() - started) / 1000));
     hf_json_set(report->json, "findings", hf_findings_json(&run.services));
     hf_report_end(report, &ctx, exit);

@@ -84,7 +84,8 @@ struct hf_verify_options {
     int level;         /* -1: the profile's, content when that is none */
 };
 /* {"profile","exit","checks":[{"id","sink","level","whole":bool,"seconds","bytes","raw_bytes","findings":[…],"error"?,
- *  "hint"?}]} */
+ *  "hint"?}],
+ *  "unreachable":[sink names]} */
 void hf_op_verify(const struct hf_world *, struct hf_profile *, const struct hf_verify_options *, struct hf_report *);
 
 struct hf_audit_options {
@@ -125,6 +126,7 @@ struct hf_copy_options {
     bool all, dry_run, replace; /* replace: a copy that is damaged makes way */
     const char *from;     /* NULL: whichever sink has it whole */
     const char *to;       /* never NULL */
+    bool pass_over;       /* a profile without these sinks is left out, with a finding; otherwise that is a failure */
     int level;            /* of reading back; -1: digest */
     int jobs;             /* 0: the profile's */
 };

@@ -159,7 +159,8 @@ static int retain(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *si
     return rc == HF_OK ? HF_OK : hf_wrap(ctx, "retention in sink '%s'", sink->name);
 }
 
-int hf_retain(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, bool dry_run, json_t *items, json_t *skipped)
+int hf_retain(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, bool dry_run, json_t *items,
+              json_t *skipped)
 {
     struct pruning *pruning = hf_alloc(sizeof(*pruning));
     int rc;

@@ -154,12 +154,15 @@ static int write_manifest(struct publish *self, struct hf_run *run, struct hf_ct
     free(hf_steal(self->text));
     rc = hf_seal_write(run, ctx, self->manifest, &self->text, &self->size);
     if (rc == HF_OK && self->size > HF_MANIFEST_MAX_BYTES)
-        rc = hf_fail(ctx, HF_E_FAIL, "the manifest would have %zu bytes, more than the %d that are read: back the "
-                     "component up in several profiles", self->size, HF_MANIFEST_MAX_BYTES);
+        rc = hf_fail(ctx, HF_E_FAIL,
+                     "the manifest would have %zu bytes, more than the %d that are read: back the "
+                     "component up in several profiles",
+                     self->size, HF_MANIFEST_MAX_BYTES);
     return rc;
 }
 
-/* It is the same everywhere, and names the sinks that have it: when one fails at the last moment, the others get a new one. */
+/* It is the same everywhere, and names the sinks that have it: when one fails at the last moment, the others get a new
+ * one. */
 static int put_manifests(struct publish *self, struct hf_run *run, struct hf_ctx *ctx)
 {
     size_t named = name_sinks(self, run), live;

@@ -25,7 +25,7 @@ struct restore {
     struct hf_task *tasks; /* selected */
     size_t task_count;
     uint64_t bytes;
-    char *to; /* as the source takes it */
+    char *to;           /* as the source takes it */
     atomic_bool misled; /* the source was given wrong bytes, and there are right ones elsewhere */
 };
 
@@ -226,8 +226,8 @@ static int attempt(struct restore *self, struct hf_ctx *ctx, json_t *json)
     return end_session(self, ctx, rc);
 }
 
-/* The source took wrong bytes for right ones, and has put everything back as it was. Which parts are bad in which copy is
- * found out at once, so that the next attempt is the last. */
+/* The source took wrong bytes for right ones, and has put everything back as it was. Which parts are bad in which copy
+ * is found out at once, so that the next attempt is the last. */
 static int prepare_again(struct restore *self, struct hf_ctx *ctx, size_t findings)
 {
     struct hf_services *services = &self->run->services;
@@ -276,8 +276,8 @@ static int restore_backup(struct restore *self, struct hf_ctx *ctx, json_t *json
 }
 
 /* The copies to read from: the one that was asked for, or all that are of this backup, the best first. */
-static int list_copies(struct restore *self, struct hf_ctx *ctx, const struct hf_backup *backup, struct hf_copy **copies,
-                       size_t *ret_count)
+static int list_copies(struct restore *self, struct hf_ctx *ctx, const struct hf_backup *backup,
+                       struct hf_copy **copies, size_t *ret_count)
 {
     const char *wanted = self->options->sink;
 

@@ -27,7 +27,8 @@ static int begin_get(struct hf_ctx *ctx, struct hf_instance *from, const char *k
     return hf_instance_leave(from, ctx, rc);
 }
 
-static int begin_put(struct transfer *self, struct hf_ctx *ctx, const struct hf_manifest_artifact *artifact, void **ret_put)
+static int begin_put(struct transfer *self, struct hf_ctx *ctx, const struct hf_manifest_artifact *artifact,
+                     void **ret_put)
 {
     hf_auto_free char *id = hf_key_to_id(artifact->key);
     bool aside = !hf_text_equal(id, self->manifest->id);
@@ -78,8 +79,8 @@ static int write_piece(struct hf_ctx *ctx, struct hf_instance *to, void *put, co
 }
 
 /* From the get into the put, and into the digest. */
-static int pump(struct transfer *self, struct hf_ctx *ctx, const struct hf_manifest_artifact *artifact, void *get, void *put,
-                EVP_MD_CTX *digest)
+static int pump(struct transfer *self, struct hf_ctx *ctx, const struct hf_manifest_artifact *artifact, void *get,
+                void *put, EVP_MD_CTX *digest)
 {
     hf_auto_free unsigned char *space = malloc(PIECE);
     uint64_t bytes = 0;
@@ -117,8 +118,8 @@ static int check_digest(struct transfer *self, struct hf_ctx *ctx, const struct 
         return hf_fail(ctx, HF_E_FAIL, "SHA-256 failed");
     hf_text_hex(bytes, sizeof(bytes), hex);
     if (strcmp(hex, artifact->sha256) != 0)
-        return hf_fail(ctx, HF_E_CORRUPT, "%s: the bytes of '%s' have sha256 %s, and the manifest says %s", self->from->who,
-                       artifact->key, hex, artifact->sha256);
+        return hf_fail(ctx, HF_E_CORRUPT, "%s: the bytes of '%s' have sha256 %s, and the manifest says %s",
+                       self->from->who, artifact->key, hex, artifact->sha256);
     return HF_OK;
 }
 
@@ -222,8 +223,8 @@ static int publish(struct transfer *self, struct hf_ctx *outer, const char *text
     return rc;
 }
 
-int hf_transfer(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *from, struct hf_instance *to, const char *id,
-                int threads, struct hf_manifest **ret_manifest)
+int hf_transfer(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *from, struct hf_instance *to,
+                const char *id, int threads, struct hf_manifest **ret_manifest)
 {
     struct transfer self = {.run = run, .from = from, .to = to};
     hf_auto_free char *text = NULL;

@@ -7,9 +7,9 @@
 
 #include "ops/run.h"
 
-/* Reads every artifact and holds it against the manifest's digest while it is written; then publishes. `threads`: artifacts at
- * once. Progress is counted in the run's services. HF_E_CORRUPT: what `from` has is not what its manifest says. On failure
- * nothing of it is in `to`. *ret_manifest, free it: set on success. */
+/* Reads every artifact and holds it against the manifest's digest while it is written; then publishes. `threads`:
+ * artifacts at once. Progress is counted in the run's services. HF_E_CORRUPT: what `from` has is not what its manifest
+ * says. On failure nothing of it is in `to`. *ret_manifest, free it: set on success. */
 int hf_transfer(struct hf_run *, struct hf_ctx *, struct hf_instance *from, struct hf_instance *to, const char *id,
                 int threads, struct hf_manifest **ret_manifest);
 

@@ -6,6 +6,7 @@
 #include "catalog/objects.h"
 #include "catalog/records.h"
 #include "ops/content.h"
+#include "ops/guard.h"
 #include "ops/seal.h"
 
 #include <openssl/evp.h>
@@ -250,9 +251,17 @@ static int run_check(struct check *check, struct hf_ctx *ctx)
     return rc;
 }
 
-int hf_verify_copy(struct hf_run *run, struct hf_ctx *outer, struct hf_instance *sink, const char *id, struct hf_wish wish,
-                   bool *ret_whole, json_t **ret_check)
+/* What a copy was found to be; kept when its sink does not come back. */
+struct verdict {
+    char *id;
+    struct hf_wish wish;
+    bool whole;
+    json_t *check;
+};
+
+static int verify_now(struct hf_run *run, struct hf_ctx *outer, struct hf_instance *sink, void *arg)
 {
+    struct verdict *verdict = arg;
     struct check check = {.run = run, .sink = sink};
     struct hf_ctx ctx = {.cancel = run->world->cancel, .services = &check.services};
     struct hf_manifest *manifest = NULL;
@@ -261,7 +270,7 @@ int hf_verify_copy(struct hf_run *run, struct hf_ctx *outer, struct hf_instance 
 
     hf_services_init(&check.services, run->services.temp_root);
     check.services.profile = run->profile->name;
-    rc = load_manifest(&check, &ctx, id, wish, &manifest);
+    rc = load_manifest(&check, &ctx, verdict->id, verdict->wish, &manifest);
     check.manifest = manifest;
     if (rc == HF_OK)
         rc = run_check(&check, &ctx);
@@ -270,11 +279,11 @@ int hf_verify_copy(struct hf_run *run, struct hf_ctx *outer, struct hf_instance 
 
         record.whole = record.errors == 0;
         record.time_ms = hf_time_now_ms();
-        *ret_whole = record.whole;
-        *ret_check = check_json(&check, record.whole, started);
+        verdict->whole = record.whole;
+        verdict->check = check_json(&check, record.whole, started);
         rc = keep_record(&check, &ctx, &record);
         if (rc != HF_OK)
-            json_decref(*ret_check);
+            json_decref(hf_steal(verdict->check));
     }
     hf_services_clear(&check.services);
     hf_manifest_free(manifest);
@@ -282,9 +291,31 @@ int hf_verify_copy(struct hf_run *run, struct hf_ctx *outer, struct hf_instance 
         hf_error_merge(&outer->error, &ctx.error);
         if (outer->error.code == 0)
             hf_fail(outer, rc, "stopped");
-        hf_wrap(outer, "verify '%s'", id);
+        hf_wrap(outer, "verify '%s'", verdict->id);
     }
     hf_error_clear(&ctx.error);
+    return rc;
+}
+
+int hf_verify_copy(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, const char *id, struct hf_wish wish,
+                   bool *ret_whole, json_t **ret_check)
+{
+    struct verdict *verdict = hf_alloc(sizeof(*verdict));
+    int rc;
+
+    verdict->id = hf_strdup(id);
+    verdict->wish = wish;
+    rc = hf_guard(run, ctx, sink, verify_now, verdict);
+    if (atomic_load(&sink->lost)) {
+        hf_keep(verdict);
+        return rc;
+    }
+    *ret_whole = verdict->whole;
+    *ret_check = rc == HF_OK ? verdict->check : NULL;
+    if (rc != HF_OK)
+        json_decref(verdict->check); /* told to stop, it ended well after all */
+    free(verdict->id);
+    free(verdict);
     return rc;
 }
 
@@ -350,7 +381,7 @@ static struct hf_wish chosen_level(const struct hf_verify_options *options, cons
 }
 
 static int verify_all(struct hf_run *run, struct hf_ctx *ctx, const struct hf_verify_options *options, json_t *checks,
-                      int *ret_exit)
+                      json_t *unreachable, int *ret_exit)
 {
     struct hf_catalog *catalog = NULL;
     struct hf_backup *backup = NULL;
@@ -361,6 +392,8 @@ static int verify_all(struct hf_run *run, struct hf_ctx *ctx, const struct hf_ve
 
     if (rc == HF_OK)
         rc = hf_run_catalog(run, ctx, sink, sink == NULL && run->sink_count > 1, &away, &catalog);
+    for (size_t i = 0; i < away.count; i++)
+        hf_json_append(unreachable, json_string(away.items[i]));
     if (rc == HF_OK && away.count > 0)
         *ret_exit = HF_EXIT_PARTIAL; /* not all copies were looked at */
     if (rc == HF_OK && !options->all)
@@ -389,13 +422,14 @@ void hf_op_verify(const struct hf_world *world, struct hf_profile *profile, cons
     struct hf_ctx ctx = {0};
     struct hf_run run;
     int exit = HF_EXIT_OK, rc;
-    json_t *checks;
+    json_t *checks, *unreachable;
 
     hf_report_init(report, profile->name);
     hf_json_set(report->json, "checks", checks = json_array());
+    hf_json_set(report->json, "unreachable", unreachable = json_array());
     rc = hf_run_open(&run, &ctx, world, profile, HF_RUN_READ | HF_RUN_SOURCE);
     if (rc == HF_OK)
-        rc = verify_all(&run, &ctx, options, checks, &exit);
+        rc = verify_all(&run, &ctx, options, checks, unreachable, &exit);
     if (rc != HF_OK)
         exit = hf_exit_of_code(ctx.error.code ? ctx.error.code : rc);
     hf_report_end(report, &ctx, exit);

@@ -17,8 +17,8 @@ struct mark {
 struct place {
     struct hf_instance *sink;
     struct hf_shelf *shelf;
-    char *away;    /* why it cannot be asked; NULL: it can */
-    bool told;     /* that it is away                      */
+    char *away; /* why it cannot be asked; NULL: it can */
+    bool told;  /* that it is away                      */
 };
 
 struct hf_copies {
@@ -137,7 +137,8 @@ size_t hf_copies_choose(struct hf_copies *self, struct hf_ctx *ctx, const struct
     return chosen;
 }
 
-void hf_copies_mark(struct hf_copies *self, size_t copy, const struct hf_manifest_part *part, const struct hf_error *why)
+void hf_copies_mark(struct hf_copies *self, size_t copy, const struct hf_manifest_part *part,
+                    const struct hf_error *why)
 {
     assert(copy < self->count);
     pthread_mutex_lock(&self->lock);

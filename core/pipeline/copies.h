@@ -17,8 +17,8 @@ size_t hf_copies_count(const struct hf_copies *);
 
 struct hf_shelf *hf_copies_shelf(const struct hf_copies *, size_t copy);
 struct hf_instance *hf_copies_sink(const struct hf_copies *, size_t copy);
-/* The first copy for this part of those that are not in `tried` (a bit each): what is known to be bad is left out, and those
- * whose sink went away come last. SIZE_MAX: none. Says so, as a finding, when it is not the first of all. */
+/* The first copy for this part of those that are not in `tried` (a bit each): what is known to be bad is left out, and
+ * those whose sink went away come last. SIZE_MAX: none. Says so, as a finding, when it is not the first of all. */
 size_t hf_copies_choose(struct hf_copies *, struct hf_ctx *, const struct hf_manifest_artifact *,
                         const struct hf_manifest_part *, uint64_t tried);
 /* What a copy turned out to be: its part is bad, or (HF_E_UNREACHABLE) its sink is away. */

@@ -17,8 +17,8 @@ struct hf_fanout {
     bool stopped;
 };
 
-struct hf_fanout *hf_fanout_new(struct hf_services *services, struct hf_cancel *cancel, struct hf_instance *const *sinks,
-                                size_t count, size_t quorum)
+struct hf_fanout *hf_fanout_new(struct hf_services *services, struct hf_cancel *cancel,
+                                struct hf_instance *const *sinks, size_t count, size_t quorum)
 {
     struct hf_fanout *fanout = hf_alloc(sizeof(*fanout));
     pthread_condattr_t attr;
@@ -163,8 +163,8 @@ static bool outlets_ready(const struct hf_fanout *fanout, bool idle)
     return true;
 }
 
-/* With the lock held: waits until there is room, or nothing left to do. An optional one that does not answer is waited for
- * as long as its timeout says: its bytes must be somewhere until then. */
+/* With the lock held: waits until there is room, or nothing left to do. An optional one that does not answer is waited
+ * for as long as its timeout says: its bytes must be somewhere until then. */
 static int wait_ready(struct hf_fanout *fanout, struct hf_ctx *ctx, bool idle)
 {
     int rc;

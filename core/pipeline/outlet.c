@@ -181,8 +181,10 @@ int hf_outlet_start(struct hf_outlet *outlet, struct hf_ctx *ctx, const struct h
     if (rc == HF_OK)
         rc = hf_thread_start(ctx, &outlet->thread, run, outlet);
     outlet->started = rc == HF_OK;
-    outlet->ended = !outlet->started;
-    return rc == HF_OK ? HF_OK : hf_wrap(ctx, "%s", outlet->sink->who);
+    if (rc == HF_OK)
+        return HF_OK;
+    outlet->ended = true;
+    return hf_wrap(ctx, "%s", outlet->sink->who);
 }
 
 void hf_outlet_queue(struct hf_outlet *outlet, enum hf_item_kind kind, struct hf_buffer *buffer,

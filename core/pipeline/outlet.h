@@ -2,8 +2,8 @@
  *
  * One sink of a fan-out: its thread, its queue and its open puts. For fanout.c alone.
  *
- * What its thread works with (stop, services) is its own, so that a thread that does not come back from the sink's plugin
- * can be left behind: then nothing that it may still look at is freed.
+ * What its thread works with (stop, services) is its own, so that a thread that does not come back from the sink's
+ * plugin can be left behind: then nothing that it may still look at is freed.
  */
 #ifndef HF_PIPELINE_OUTLET_H
 #define HF_PIPELINE_OUTLET_H
@@ -32,7 +32,7 @@ struct hf_outlet {
     bool started;
     void **puts; /* prepared, in order; the last one may still be open */
     size_t put_count, put_room;
-    bool open;   /* the last put is not prepared yet: the outlet's thread only */
+    bool open; /* the last put is not prepared yet: the outlet's thread only */
     /* guarded by the lock */
     struct hf_item *first, *last;
     size_t backlog; /* bytes queued                                                        */
@@ -56,7 +56,8 @@ void hf_outlet_watch(struct hf_outlet *);
 bool hf_outlet_end(struct hf_outlet *);
 void hf_outlet_clear(struct hf_outlet *); /* without the lock; of one that has ended */
 
-/* With the lock held: waits for a change, a quarter of a second at most: a signal changes nothing here, nor does time. */
+/* With the lock held: waits for a change, a quarter of a second at most: a signal changes nothing here, nor does time.
+ */
 void hf_outlet_wait(pthread_mutex_t *lock, pthread_cond_t *changed);
 
 #endif

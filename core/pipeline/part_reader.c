@@ -134,8 +134,8 @@ static int open_part(struct hf_part_reader *self, struct hf_shelf *shelf)
 
     if (self->part->stored_size == 0)
         return HF_OK;
-    rc = hf_shelf_pull(shelf, self->ctx, self->artifact, self->part->stored_offset, self->part->stored_size, self->subject,
-                       &stored);
+    rc = hf_shelf_pull(shelf, self->ctx, self->artifact, self->part->stored_offset, self->part->stored_size,
+                       self->subject, &stored);
     if (rc == HF_OK && block != NULL)
         return hf_pull_decode(self->ctx, block, HF_DECODE_BLOCKS, stored, self->subject, &self->pull);
     self->pull = stored;
@@ -172,8 +172,8 @@ static int pass_over(struct hf_part_reader *self, uint64_t until)
     return HF_OK;
 }
 
-/* Brings the copy at hand to where the one before it failed. When what was given out is not what this one has, and this one
- * is right, the reader was misled. */
+/* Brings the copy at hand to where the one before it failed. When what was given out is not what this one has, and this
+ * one is right, the reader was misled. */
 static int catch_up(struct hf_part_reader *self, XXH128_hash_t given_hash)
 {
     int rc = open_part(self, hf_copies_shelf(self->copies, self->copy));
@@ -323,8 +323,9 @@ int hf_part_reader_open(struct hf_ctx *ctx, struct hf_shelf *shelf, const struct
     return HF_OK;
 }
 
-int hf_part_reader_open_copies(struct hf_ctx *ctx, struct hf_copies *copies, const struct hf_manifest_artifact *artifact,
-                               const struct hf_manifest_part *part, struct hf_part_reader **ret_reader)
+int hf_part_reader_open_copies(struct hf_ctx *ctx, struct hf_copies *copies,
+                               const struct hf_manifest_artifact *artifact, const struct hf_manifest_part *part,
+                               struct hf_part_reader **ret_reader)
 {
     bool hold = hf_copies_count(copies) > 1 && part->raw_size <= HF_HOLD_MAX;
     /* A byte more than it must have, to see that it has no more. */

@@ -19,9 +19,9 @@ expect 0 --version
 expect 2 help nonsense
 
 json 0 plugin list
-equal 'plugins' 'sink/dir source/files source/ledger source/sqlite stage/age stage/gzip stage/zstd' \
+equal 'plugins' 'sink/dir sink/s3 source/files source/ledger source/postgres source/sqlite stage/age stage/gzip stage/zstd' \
     "$(j '[.. | objects | select(has("kind")) | "\(.kind)/\(.name)"] | sort | join(" ")')"
-for plugin in sink/dir source/files source/ledger source/sqlite stage/age stage/gzip stage/zstd; do
+for plugin in sink/dir sink/s3 source/files source/ledger source/postgres source/sqlite stage/age stage/gzip stage/zstd; do
     expect 0 plugin info "$plugin"
     says "${plugin#*/}"
 done

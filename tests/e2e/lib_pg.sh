@@ -27,6 +27,8 @@ PG_BIN=$(find /usr/lib/postgresql/*/bin -name pg_dump 2>/dev/null | sort -V | ta
 needs psql
 PATH=$PG_BIN:$PATH
 unset PGDATABASE PGPASSWORD PGPASSFILE PGSERVICE PGSERVICEFILE PGOPTIONS PGSSLMODE PGHOSTADDR DATABASE_URL PGAPPNAME
+# gcc 12's sanitizer takes the thread-local memory of libpq's many libraries for something else, by chance, and falls over it.
+export ASAN_OPTIONS=$ASAN_OPTIONS:intercept_tls_get_addr=0
 export PGCONNECT_TIMEOUT=20 PSQLRC=/dev/null PGCLIENTENCODING=UTF8
 
 # Servers refuse to be root's.

@@ -10,7 +10,14 @@ cp -a "$ETC" "$T/etc2"
 mkdir "$T/state2" "$T/tmp2"
 sed -i "s#$T/state#$T/state2#; s#$T/tmp#$T/tmp2#" "$T/etc2/holdfast.ini"
 
-# The first is stopped as soon as it is at work in the sink.
+# The first is stopped as soon as it is at work in the sink: its lock is there, and taken.
+is_locked() {
+    local lock
+    for lock in "$BACKUPS"/.holdfast-lock.*; do
+        if [[ -e $lock ]] && ! flock -n "$lock" true; then return 0; fi
+    done
+    return 1
+}
 "$HOLDFAST" --config "$ETC" backup config >"$T/out1" 2>&1 &
 first=$!
 kill -STOP "$first"
@@ -18,7 +25,7 @@ for _ in {1..200}; do
     kill -CONT "$first" 2>/dev/null || fail 'the first run was over before it could be stopped'
     sleep 0.002
     kill -STOP "$first"
-    if compgen -G "$BACKUPS/.holdfast-lock.*" >/dev/null; then break; fi
+    if is_locked; then break; fi
 done
 exists "$BACKUPS/.holdfast-lock.config_"
 before=$(find "$BACKUPS" | sort)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# labels: heavy
 # Databases in other encodings than UTF-8, with names and values that are no UTF-8: backed up as they are, and restored.
 . "$(dirname "$0")/lib_pg.sh"
 

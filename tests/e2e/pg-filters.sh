@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# labels: heavy
 # Schemas, tables and tables' data, by pg_dump's patterns; owner and acl: what is backed up is what pg_dump would dump.
 . "$(dirname "$0")/lib_pg.sh"
 

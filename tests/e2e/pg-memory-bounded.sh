@@ -21,9 +21,12 @@ q src 'insert into big select id + 1000000, v from big' 'insert into big select 
 size=$(q src "select pg_size_pretty(pg_total_relation_size('big'))")
 read -r -a large < <(measure)
 echo "backup, verify, restore: ${small[*]} KiB; with $size: ${large[*]} KiB"
+# How much of what may wait does wait depends on timing; what may is in docs/memory.md.
 for i in 0 1 2; do
-    ((large[i] < small[i] + 24 * 1024)) || fail 'memory grows with the table'
-    ((large[i] < 128 * 1024)) || fail "${large[i]} KiB are above 128 MiB"
+    ((large[i] < 112 * 1024)) || fail "${large[i]} KiB: memory grows with the table"
+done
+for i in 1 2; do
+    ((large[i] < small[i] + 4 * 1024)) || fail 'memory grows with the table'
 done
 q src 'truncate big' 'alter table big alter v set storage external' "insert into big select i, repeat(md5(i::text), 320000) from generate_series(1, 12) i"
 read -r -a wide < <(measure)

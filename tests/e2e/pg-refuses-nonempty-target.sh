@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# labels: heavy
 # A target that holds anything is refused; an empty one is taken, with what it is; --replace keeps the old one each time.
 . "$(dirname "$0")/lib_pg.sh"
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# labels: heavy
 # Backups while pgbench runs: each restores to one moment, in which the books balance, and holds as many rows as it says.
 . "$(dirname "$0")/lib_pg.sh"
 needs pgbench

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# labels: heavy
 # Encrypted connections with the server's certificate checked, a client certificate, and several hosts of which the right one is
 # chosen: pg_dump is told all of it, too.
 . "$(dirname "$0")/lib_pg.sh"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# labels: heavy
 # The content check of SQL: what a forger changes and covers up with digests of his own is held against the facts, and SQL
 # that is not complete is damage.
 . "$(dirname "$0")/lib_pg.sh"

@@ -80,6 +80,7 @@ admin key create --uid=test --access-key=second-pair --secret-key=second-pair-se
 echo '{"AccessKeyId": "first-pair", "SecretAccessKey": "first-pair-secret", "lives": 4}' >"$T/keys"
 head -c 50000000 /dev/urandom >"$DATA/config/big"
 s3_profile config files "$DATA/config" 'rate = 10M'
+start=$SECONDS
 "$HOLDFAST" --config "$ETC" backup config --level none >"$OUT" 2>"$ERR" </dev/null &
 run=$!
 uploading() { AWS_ACCESS_KEY_ID=$access AWS_SECRET_ACCESS_KEY=$secret uploads | grep -q .; }
@@ -90,5 +91,6 @@ admin key rm --uid=test --access-key=first-pair >/dev/null
 RC=0
 wait "$run" || RC=$?
 equal 'exit code of the backup whose keys ran out' 0 "$RC"
+((SECONDS - start >= 4)) || fail "50 MB at 10 MiB/s took $((SECONDS - start)) s"
 sed -i '/^rate/d' "$ETC/conf.d/config.ini"
 expect 0 verify config

@@ -28,8 +28,10 @@ AWS_SECRET_ACCESS_KEY=wrong-secret-wrong refused 1 SignatureDoesNotMatch 'secret
 AWS_ACCESS_KEY_ID=nobody refused 1 InvalidAccessKeyId 'access key'
 whole
 
-# The clock: an hour slow, an hour fast.
-for shift in -3600 +3600; do
+# The clock: an hour slow, an hour fast. A sanitizer does not bear the library that pretends so.
+shifts=(-3600 +3600)
+[[ $SANITIZED == 0 ]] || shifts=()
+for shift in "${shifts[@]}"; do
     RC=0
     faketime -f "$shift" "$HOLDFAST" --config "$ETC" backup config >"$OUT" 2>"$ERR" </dev/null || RC=$?
     equal "exit code with the clock at $shift" 1 "$RC"

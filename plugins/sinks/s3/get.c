@@ -161,6 +161,7 @@ static int go_on(struct get *get, struct s3_call *call)
         int status = s3_sleep(call, pause);
         if (status != HF_OK)
             return status;
+        call->attempts = self->retries + 1 - get->failures; /* those tries count, too; one is left */
     }
     return open_transfer(get, call);
 }

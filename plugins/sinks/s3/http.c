@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     RECEIVE_SIZE = 256 * 1024,
@@ -23,6 +25,7 @@ struct s3_client {
     CURL *easy;
     CURLM *multi;
     bool added;
+    int fd; /* the connection's, the newest if there are several; -1: none */
 
     /* of the exchange at hand */
     struct s3_answer *answer;
@@ -79,6 +82,7 @@ int s3_client_take(struct s3 *self, struct s3_call *call, struct s3_client **ret
         if (!client)
             return s3_fail_memory(call);
         client->self = self;
+        client->fd = -1;
         client->easy = curl_easy_init();
         client->multi = curl_multi_init();
         if (!client->easy || !client->multi) {
@@ -152,6 +156,23 @@ static size_t on_send(char *data, size_t one, size_t size, void *arg)
     client->body_sent += size;
     count(client, size);
     return size;
+}
+
+/* Close-on-exec: programs that others start at this moment must not inherit it. */
+static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct s3_client *client = arg;
+    (void)purpose;
+    client->fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    return client->fd;
+}
+
+static int on_close(void *arg, curl_socket_t fd)
+{
+    struct s3_client *client = arg;
+    if (client->fd == fd)
+        client->fd = -1;
+    return close(fd);
 }
 
 static int on_seek(void *arg, curl_off_t offset, int origin)
@@ -283,6 +304,11 @@ static bool set_route(struct s3_client *client, const struct s3_exchange *exchan
                 curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK &&
+                curl_easy_setopt(easy, CURLOPT_USERAGENT, "holdfast-s3/1.0") == CURLE_OK &&
+                curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK &&
+                curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, client) == CURLE_OK &&
+                curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close) == CURLE_OK &&
+                curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, client) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
@@ -345,10 +371,8 @@ void s3_http_stop(struct s3_client *client)
 /* Bytes that moved anywhere, also out of the kernel's buffer, show that the transfer lives. */
 static bool has_stalled(struct s3_client *client, int64_t now)
 {
-    curl_socket_t fd = CURL_SOCKET_BAD;
     int unsent = 0;
-    if (client->body_sent > 0 && curl_easy_getinfo(client->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK &&
-        fd != CURL_SOCKET_BAD && ioctl((int)fd, SIOCOUTQ, &unsent) != 0)
+    if (client->fd >= 0 && ioctl(client->fd, SIOCOUTQ, &unsent) != 0)
         unsent = 0;
     if (client->moved != client->moved_seen || unsent != client->unsent_seen || must_wait(client)) {
         client->moved_seen = client->moved;

@@ -10,7 +10,7 @@
 #include "parts.h"
 #include "upload.h"
 
-enum { FIRST_ROOM = 64 * 1024, LOOKS = 4, LOOKS_IN_DOUBT = 2, LOOK_PAUSE_MS = 250 };
+enum { FIRST_ROOM = 64 * 1024, LOOKS = 5, LOOKS_IN_DOUBT = 2, LOOK_PAUSE_MS = 100 };
 
 struct put {
     struct s3 *self;
@@ -234,8 +234,10 @@ static int send_whole(struct put *put, struct s3_call *call, bool conditional, s
 
 static int publish_once(struct put *put, struct s3_call *call, bool conditional, struct s3_answer *answer)
 {
-    /* A multipart upload's last request takes the condition on few servers, and nothing tells on which. */
-    int status = put->upload || !conditional ? check_free(put, call) : HF_OK;
+    /* Unless the server was seen to heed the condition; and a multipart upload's last request takes it on few servers,
+     * and nothing tells on which. */
+    bool sure = conditional && !put->upload && atomic_load(&put->self->conditional) == S3_CONDITIONAL_YES;
+    int status = sure ? HF_OK : check_free(put, call);
     if (status != HF_OK)
         return status;
     put->unsure = true;
@@ -252,9 +254,34 @@ static void learn(struct put *put, struct s3_call *call, enum s3_conditional con
                 "the server does not know If-None-Match: before an object is stored, its name is looked at instead");
 }
 
+/* The server says that it has it. Has it? */
+static int confirm(struct put *put, struct s3_call *call, const char *etag)
+{
+    int status = compare(put, call, etag, LOOKS);
+    if (status != HF_E_NOTFOUND)
+        return status;
+    s3_forgive(call);
+    return s3_fail(call, HF_E_IO, "the server took 's3://%s/%s%s', and does not have it", put->self->bucket,
+                   put->self->prefix, put->key);
+}
+
+/* It failed; or was it refused because an earlier try went well, whose answer was lost? */
+static int resolve(struct put *put, struct s3_call *call, int status)
+{
+    struct s3_call look = *call;
+    s3_forgive(&look);
+    int seen = compare(put, &look, "", LOOKS_IN_DOUBT);
+    put->unsure = seen != HF_E_EXISTS;
+    if (seen != HF_OK && seen != HF_E_EXISTS)
+        return status;
+    *call = look;
+    return seen;
+}
+
 static int publish(struct put *put, struct s3_call *call)
 {
     struct s3_answer answer = {0};
+    char etag[S3_ETAG_SIZE];
     bool conditional = atomic_load(&put->self->conditional) != S3_CONDITIONAL_NO;
     int status = publish_once(put, call, conditional, &answer);
     if (status == HF_E_UNSUPPORTED && conditional) {
@@ -262,27 +289,16 @@ static int publish(struct put *put, struct s3_call *call)
         learn(put, call, S3_CONDITIONAL_NO);
         status = publish_once(put, call, false, &answer);
     }
-    char etag[S3_ETAG_SIZE];
     memcpy(etag, answer.etag, sizeof(etag));
     int http = answer.status;
     s3_answer_clear(&answer);
     if (status == HF_OK)
-        status = compare(put, call, etag, LOOKS);
-    else if (put->unsure && (http == 412 || http == 404 || status == HF_E_UNREACHABLE)) {
-        /* Refused because an earlier try went well, whose answer was lost? */
-        struct s3_call look = *call;
-        look.problem.code = 0;
-        if (http == 412)
-            learn(put, call, S3_CONDITIONAL_YES);
-        int seen = compare(put, &look, "", LOOKS_IN_DOUBT);
-        if (seen == HF_OK || seen == HF_E_EXISTS) {
-            *call = look;
-            status = seen;
-        }
-        put->unsure = seen != HF_E_EXISTS;
-    } else {
-        put->unsure = false;
-    }
+        return confirm(put, call, etag);
+    if (http == 412)
+        learn(put, call, S3_CONDITIONAL_YES);
+    if (put->unsure && (http == 412 || http == 404 || status == HF_E_UNREACHABLE))
+        return resolve(put, call, status);
+    put->unsure = put->unsure && status == HF_E_CANCELLED;
     return status;
 }
 

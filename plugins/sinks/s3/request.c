@@ -33,16 +33,22 @@ static void sealed_clear(struct sealed *sealed)
     s3_text_clear(&sealed->authorization);
 }
 
+static bool append_line(struct sealed *sealed, const char *line)
+{
+    struct curl_slist *lines = curl_slist_append(sealed->lines, line);
+    if (lines)
+        sealed->lines = lines;
+    return lines != NULL;
+}
+
 static bool add_line(struct sealed *sealed, const char *name, const char *value)
 {
     struct s3_text line = {0};
     /* libcurl's way of writing a header without a value */
     s3_text_addf(&line, *value ? "%s: %s" : "%s;", name, value);
-    struct curl_slist *lines = line.failed ? NULL : curl_slist_append(sealed->lines, line.data);
+    bool done = !line.failed && append_line(sealed, line.data);
     s3_text_clear(&line);
-    if (lines)
-        sealed->lines = lines;
-    return lines != NULL;
+    return done;
 }
 
 static void make_url(const struct s3 *self, const struct s3_request *request, struct sealed *sealed)
@@ -91,7 +97,7 @@ static bool seal(const struct s3 *self, const struct s3_request *request, const 
         if (!add_line(sealed, headers[i].name, headers[i].value))
             return false;
     /* A body is sent without asking first: that would cost a round trip for each part. */
-    return add_line(sealed, "Expect", "") && !sealed->path.failed && !sealed->url.failed;
+    return append_line(sealed, "Expect:") && !sealed->path.failed && !sealed->url.failed;
 }
 
 /* Whether a success that should be a document is the right one. */

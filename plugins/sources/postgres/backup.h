@@ -148,6 +148,10 @@ int pg_snapshot_take(const struct pg_source *, struct pg_database *);
 int pg_snapshot_join(struct pg_conn *, const char *snapshot);
 /* At the end: are the locks still there, without which a table could be truncated or rewritten before it was read? */
 int pg_snapshot_check(struct pg_database *, struct hf_ctx *);
+/* Are the tables still what the server finds by their names? SQL names tables, and a name may have gone to another one
+ * since the snapshot, which would see that one without its rows, or with others. *ret_other: one that is not, or NULL. */
+int pg_tables_check(struct pg_conn *, const struct pg_table *const *tables, size_t count,
+                    const struct pg_table **ret_other);
 void pg_database_clear(struct pg_database *);
 
 /* ---- rows and objects ---- */

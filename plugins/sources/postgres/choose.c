@@ -76,6 +76,22 @@ static const char *after_database(const char *name, const char *database)
     return strncmp(name, database, size) == 0 && name[size] == '/' ? name + size + 1 : NULL;
 }
 
+/* A partition whose rows nobody can tell from the others'. */
+static int check_roots(struct hf_ctx *ctx, const struct pg_only_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct pg_only *only = &list->items[i];
+        if (!only->root || pg_only_find(list, only->root, strlen(only->root)))
+            continue;
+        (void)pg_host->fail(ctx, HF_E_REFUSED, "the rows of '%s' are stored with those of all partitions of '%s'",
+                            only->given, only->root);
+        return pg_host->hint(ctx, "--only takes '%s' and each of its partitions, all of them; or restore everything into "
+                                  "another database with --to DBNAME",
+                             only->root);
+    }
+    return HF_OK;
+}
+
 /* With several databases --only takes their names, and DATABASE/SCHEMA.TABLE; with one, tables. */
 static int choose(struct hf_ctx *ctx, const struct hf_restore_request *request, struct pg_target *target, bool several,
                   bool *matched)
@@ -100,7 +116,7 @@ static int choose(struct hf_ctx *ctx, const struct hf_restore_request *request, 
     }
     if (whole)
         pg_only_clear(&target->only);
-    return result;
+    return result == HF_OK ? check_roots(ctx, &target->only) : result;
 }
 
 static int add_recorded(struct pg_restore *session, struct hf_ctx *ctx, const struct hf_restore_request *request,

@@ -144,7 +144,8 @@ static int prepare(struct pg_conn *conn, const struct pg_source *source)
         pg_text_add(&sql, "SET transaction_timeout = 0;");
     pg_text_add(&sql, "SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';"
                       "SET bytea_output = 'hex'; SET extra_float_digits = 3; SET row_security = off;"
-                      "SET synchronize_seqscans = off; SET quote_all_identifiers = off");
+                      "SET synchronize_seqscans = off; SET quote_all_identifiers = off; SET array_nulls = on;"
+                      "SET default_transaction_read_only = off");
     int result = pg_text_check(&sql, conn->ctx);
     result = result == HF_OK ? pg_command(conn, "prepare the session", sql.data) : result;
     pg_text_clear(&sql);

@@ -189,10 +189,22 @@ static int copy_table(struct pg_conn *conn, const struct pg_piece *piece, const 
     return result == HF_OK ? out->result : result;
 }
 
+/* Tables are locked, but not their schemas' names. */
+static int check_names(struct pg_conn *conn, const struct pg_piece *piece)
+{
+    const struct pg_table *other = NULL;
+    int result =
+        pg_tables_check(conn, (const struct pg_table *const *)piece->tables, piece->table_count, &other);
+    if (result < 0 || !other)
+        return result;
+    (void)pg_host->fail(conn->ctx, HF_E_FAIL, "table %s has become another one while it was read", other->name);
+    return pg_host->hint(conn->ctx, "back up when nobody renames schemas");
+}
+
 int pg_copy_write(struct pg_conn *conn, const struct pg_piece *piece, struct pg_out *out, struct pg_rows *ret_rows)
 {
     int result = HF_OK;
     for (size_t i = 0; i < piece->table_count && result == HF_OK; i++)
         result = copy_table(conn, piece, piece->tables[i], out, &ret_rows[i]);
-    return result;
+    return result == HF_OK ? check_names(conn, piece) : result;
 }

@@ -152,13 +152,17 @@ int pg_load_prepare(struct pg_conn *conn, struct pg_target *target)
     return result;
 }
 
+static int run_may_fail(struct load *load, const char *text);
+static const char attach_entry[] = "TABLE ATTACH ";
+
 int pg_load_deferred(struct pg_conn *conn, struct pg_target *target)
 {
     struct load load = {.conn = conn, .target = target};
     int result = HF_OK;
     for (const struct pg_statement *at = target->deferred.first; at && result == HF_OK; at = at->next) {
         (void)snprintf(load.entry, sizeof(load.entry), "%s", at->entry);
-        result = run(&load, at->text, at->shown);
+        bool attach = target->only.count > 0 && !strncmp(at->entry, attach_entry, sizeof(attach_entry) - 1);
+        result = attach ? run_may_fail(&load, at->text) : run(&load, at->text, at->shown);
     }
     if (result == HF_OK)
         pg_statements_clear(&target->deferred);
@@ -288,6 +292,7 @@ static int select_entry(struct load *load, const struct pg_entry *entry)
     }
     struct pg_only *only = entry->table ? pg_only_find(list, entry->table, strlen(entry->table)) : NULL;
     load->skip = !only;
+    load->only = only;
     if (!only)
         return HF_OK;
     load->may_fail = strcmp(load->type, "FK CONSTRAINT") == 0 || strcmp(load->type, "PUBLICATION TABLE") == 0 ||
@@ -311,7 +316,8 @@ static int run_may_fail(struct load *load, const char *text)
     if (!rows || (pg_is_error(rows) && !absent))
         return fail_statement(load, rows, text);
     return !absent ? HF_OK
-                   : pg_host->finding(load->conn->ctx, HF_WARNING, "left-out", load->table, "%s is left out: %s",
+                   : pg_host->finding(load->conn->ctx, HF_WARNING, "left-out",
+                                      load->table[0] ? load->table : load->entry, "%s is left out: %s",
                                       load->entry, why ? why : "it refers to something that is not there");
 }
 
@@ -424,6 +430,10 @@ static int run_statement(struct load *load, const struct pg_token *token)
         return HF_OK;
     if (token->copy)
         return copy_begin(load, token);
+    /* A table that is there already gives a partition its indexes, unless it has them. But where rows come through the
+     * root it is needed before. */
+    if (only && load->only && !load->only->root && !strcmp(load->type, "TABLE ATTACH"))
+        return put_off(load, text, text);
     if (load->may_fail)
         return run_may_fail(load, text);
     if (is_about_event_trigger(text))

@@ -84,9 +84,11 @@ static int look_up(struct hf_ctx *ctx, struct pg_only *only, const json_t *layou
         if (!is_same(only, table, strlen(table)))
             continue;
         const char *group = json_string_value(json_object_get(place, "part"));
+        const char *root = json_string_value(json_object_get(place, "root"));
         only->table = strdup(table);
         only->group = group ? strdup(group) : NULL;
-        return only->table && (only->group || !group) ? HF_OK : pg_nomem(ctx);
+        only->root = root ? strdup(root) : NULL;
+        return only->table && (only->group || !group) && (only->root || !root) ? HF_OK : pg_nomem(ctx);
     }
     return HF_OK;
 }
@@ -98,6 +100,7 @@ static void clear_one(struct pg_only *only)
     free(only->relation);
     free(only->table);
     free(only->group);
+    free(only->root);
 }
 
 static bool is_listed(const struct pg_only_list *list, const struct pg_only *only)

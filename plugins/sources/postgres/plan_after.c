@@ -164,8 +164,9 @@ static struct pg_piece *add_indexes(struct after *after, const char *name, const
 static int add_large_index(struct after *after, const struct item *item)
 {
     const struct pg_schema_entry *entry = item->entry;
-    const char *space = entry->name ? strrchr(entry->name, ' ') : NULL; /* "t t_pkey" of a constraint */
-    const char *name = space && entry->class_oid != PG_CLASS_OID ? space + 1 : entry->name;
+    /* "t t_pkey" of a constraint. With more blanks it is not clear which one separates the two, and both make the name. */
+    const char *space = entry->name && entry->class_oid != PG_CLASS_OID ? strchr(entry->name, ' ') : NULL;
+    const char *name = space && !strchr(space + 1, ' ') ? space + 1 : entry->name;
     pg_auto_text subject =
         pg_plan_subject(after->ctx, entry->schema ? entry->schema : "", name ? name : "", item->index->oid);
     pg_auto_text whole = subject ? pg_format(after->ctx, "index:%s", subject) : NULL;
@@ -205,7 +206,8 @@ static int add_group(struct after *after, const struct item *items, size_t count
 }
 
 /* Privileges come after everything that they could forbid: an owner may have no right to write into a table. And before
- * what runs with the rights of somebody else. As pg_restore does it. */
+ * what runs with the rights of somebody else. As pg_restore does it. Event triggers, which could forbid anything, are the
+ * very last: pg_dump has REFRESH behind them. */
 static const struct pg_schema_entry *add_privileges(const struct pg_schema *schema, const struct pg_schema_entry *last,
                                                     struct pg_text *text)
 {
@@ -220,7 +222,26 @@ static const struct pg_schema_entry *add_privileges(const struct pg_schema *sche
 
 static bool is_after_privileges(const struct pg_schema_entry *entry)
 {
-    return entry->type && (!strcmp(entry->type, "EVENT TRIGGER") || !strcmp(entry->type, "MATERIALIZED VIEW DATA"));
+    return entry->type && !strcmp(entry->type, "MATERIALIZED VIEW DATA");
+}
+
+static bool is_about_event_trigger(const struct pg_schema_entry *entry)
+{
+    static const char prefix[] = "EVENT TRIGGER ";
+    return entry->type && (!strcmp(entry->type, "EVENT TRIGGER") ||
+                           ((!strcmp(entry->type, "COMMENT") || !strcmp(entry->type, "SECURITY LABEL")) &&
+                            entry->name && !strncmp(entry->name, prefix, sizeof(prefix) - 1)));
+}
+
+static void add_event_triggers(const struct after *after, const struct pg_schema_entry *last, struct pg_text *text)
+{
+    for (size_t i = after->schema->after; i < after->schema->count; i++) {
+        const struct pg_schema_entry *entry = &after->schema->entries[i];
+        if (!is_about_event_trigger(entry))
+            continue;
+        pg_schema_write(after->schema, entry, last, text);
+        last = entry;
+    }
 }
 
 static int add_rest(struct after *after)
@@ -233,7 +254,7 @@ static int add_rest(struct after *after)
     bool granted = false;
     for (size_t i = after->schema->after; i < after->schema->count; i++) {
         const struct pg_schema_entry *entry = &after->schema->entries[i];
-        if (after->taken[i] || pg_schema_is_privilege(entry))
+        if (after->taken[i] || pg_schema_is_privilege(entry) || is_about_event_trigger(entry))
             continue;
         if (!granted && is_after_privileges(entry)) {
             last = add_privileges(after->schema, last, &piece->text);
@@ -243,7 +264,8 @@ static int add_rest(struct after *after)
         last = entry;
     }
     if (!granted)
-        (void)add_privileges(after->schema, last, &piece->text);
+        last = add_privileges(after->schema, last, &piece->text);
+    add_event_triggers(after, last, &piece->text);
     pg_text_add(&piece->text, "--\n-- PostgreSQL database dump complete\n--\n\n");
     if (after->schema->restrict_key)
         pg_text_addf(&piece->text, "\\unrestrict %s\n\n", after->schema->restrict_key);

@@ -154,7 +154,8 @@ int pg_tool_run(const struct pg_source *, struct pg_conn *conn, const char *path
 #define PG_CONTEXT_DATABASES "databases"      /* {"ARTIFACT": "database name"}                                            */
 #define PG_CONTEXT_EXTENSIONS "extensions"    /* {"amcheck": "1.3"}                                                       */
 #define PG_CONTEXT_COLLATIONS "collations"    /* {"public.nd": "153.112"}: recorded versions; "" is the database's own     */
-#define PG_CONTEXT_LAYOUT "layout" /* {"public.t": {"part": group, "columns": "(a, b)", "where": "…"?}}: where its rows lie */
+#define PG_CONTEXT_LAYOUT "layout" /* {"public.t": {"part": group, "columns": "(a, b)", "where": "…"?}}: where its rows lie;
+                                  * {"part", "root"}: as those of the table `root`, whose partition it is */
 
 /* *ret_key: "key", or "DATABASE/key" when database is not "". In a buffer of PG_KEY_MAX. */
 enum { PG_KEY_MAX = 200 };

@@ -67,6 +67,13 @@ static int set_text(json_t *object, const char *key, const char *text)
     return text ? json_object_set_new_nocheck(object, key, json_string_nocheck(text)) : 0;
 }
 
+/* Of a partition whose rows stand as those of its root only that is told. */
+static int add_partition(json_t *layout, const struct pg_table *table)
+{
+    json_t *place = json_pack("{s:s, s:s}", "part", table->group, "root", table->root);
+    return place ? json_object_set_new_nocheck(layout, table->name, place) : -1;
+}
+
 static int add_place(json_t *layout, const struct pg_table *table)
 {
     json_t *place = json_object();
@@ -89,7 +96,8 @@ static int record_tables(struct hf_ctx *ctx, const struct pg_database *database)
     int failed = tables && layout ? 0 : -1;
     for (size_t i = 0; i < database->table_count && failed == 0; i++) {
         const struct pg_table *table = &database->tables[i];
-        if (table->into != table)
+        failed = table->root ? add_partition(layout, table) : 0;
+        if (table->into != table || failed != 0)
             continue;
         failed = json_object_set_new_nocheck(tables, table->root ? table->root : table->name, pg_rows_json(&table->rows));
         failed = failed == 0 ? add_place(layout, table) : failed;

@@ -18,6 +18,7 @@ struct pg_only {
     char *given, *schema, *relation; /* as given; its two names without quotes */
     char *table;                     /* as COPY writes it, once known; NULL before */
     char *group;                     /* where its rows lie; NULL: nowhere */
+    char *root;                      /* its rows lie there as this table's, whose partition it is; NULL: as its own */
     bool found;                      /* its definition was restored */
 };
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "backup.h"
+#include "restore.h"
 
 static const char set_tablespace[] = "SET default_tablespace";
 static const char set_access_method[] = "SET default_table_access_method";

@@ -36,27 +36,90 @@ static int begin(struct pg_database *database)
     return database->snapshot && database->name ? HF_OK : pg_nomem(conn->ctx);
 }
 
-/* Whoever would change the tables' shape waits until the backup ends. */
-static int lock_tables(struct pg_database *database)
+/* What is locked keeps its name but for its schema's. */
+static int check_names(struct pg_conn *conn, const struct pg_table *const *tables, size_t count, size_t *ret_at)
 {
+    struct pg_text sql = {0};
+    PGresult *answer = NULL;
+    pg_text_add(&sql, "SELECT at FROM (VALUES");
+    for (size_t i = 0; i < count; i++) {
+        pg_auto_text name = pg_quote_literal(conn, tables[i]->name);
+        if (!name) {
+            pg_text_clear(&sql);
+            return pg_nomem(conn->ctx);
+        }
+        pg_text_addf(&sql, "%s (%zu, %u, %s)", i > 0 ? "," : "", i, tables[i]->oid, name);
+    }
+    pg_text_add(&sql, ") t (at, oid, name) WHERE to_regclass(name)::oid IS DISTINCT FROM oid::oid LIMIT 1");
+    int result = pg_text_check(&sql, conn->ctx);
+    result = result == HF_OK ? pg_query(conn, "look whether tables keep their names", sql.data, &answer) : result;
+    pg_auto_rows rows = answer;
+    pg_text_clear(&sql);
+    if (result == HF_OK)
+        *ret_at = PQntuples(rows) > 0 ? strtoull(PQgetvalue(rows, 0, 0), NULL, 10) : count;
+    return result;
+}
+
+int pg_tables_check(struct pg_conn *conn, const struct pg_table *const *tables, size_t count,
+                    const struct pg_table **ret_other)
+{
+    const struct pg_table *other = NULL;
+    for (size_t at = 0; at < count && !other; at += LOCKS_AT_ONCE) {
+        size_t some = count - at < LOCKS_AT_ONCE ? count - at : LOCKS_AT_ONCE, found = some;
+        int result = check_names(conn, tables + at, some, &found);
+        if (result < 0)
+            return result;
+        other = found < some ? tables[at + found] : NULL;
+    }
+    *ret_other = other;
+    return HF_OK;
+}
+
+/* Whoever would change the tables' shape waits until the backup ends. *ret_same: none was gone. */
+static int lock_tables(struct pg_database *database, bool *ret_same)
+{
+    struct pg_conn *conn = database->leader;
     for (size_t at = 0; at < database->table_count;) {
         struct pg_text sql = {0};
         size_t end = at + LOCKS_AT_ONCE < database->table_count ? at + LOCKS_AT_ONCE : database->table_count;
         for (size_t i = at; i < end; i++)
             pg_text_addf(&sql, "%s%s", i == at ? "LOCK TABLE ONLY " : ", ONLY ", database->tables[i].name);
         pg_text_add(&sql, " IN ACCESS SHARE MODE");
-        int result = pg_text_check(&sql, database->leader->ctx);
-        result = result == HF_OK ? pg_command(database->leader, "lock the tables", sql.data) : result;
+        PGresult *answer = NULL;
+        int result = pg_text_check(&sql, conn->ctx);
+        result = result == HF_OK ? pg_try(conn, sql.data, &answer) : result;
+        pg_auto_rows rows = answer;
         pg_text_clear(&sql);
+        if (result < 0)
+            return result;
+        if (pg_has_state(rows, "42P01") || pg_has_state(rows, "3F000")) { /* no such table, no such schema */
+            *ret_same = false;
+            return HF_OK;
+        }
+        if (!rows || pg_is_error(rows))
+            result = pg_fail(conn, rows, "lock the tables");
         if (result == HF_E_BUSY)
             return pg_host->hint(
-                database->leader->ctx,
-                "somebody changes a table's definition, or waits to; see pg_locks, or raise lock_timeout");
+                conn->ctx, "somebody changes a table's definition, or waits to; see pg_locks, or raise lock_timeout");
         if (result < 0)
             return result;
         at = end;
     }
     return HF_OK;
+}
+
+static int check_all_names(struct pg_database *database, bool *ret_same)
+{
+    const struct pg_table *other = NULL, **tables = calloc(database->table_count + 1, sizeof(*tables));
+    if (!tables)
+        return pg_nomem(database->leader->ctx);
+    for (size_t i = 0; i < database->table_count; i++)
+        tables[i] = &database->tables[i];
+    int result = pg_tables_check(database->leader, tables, database->table_count, &other);
+    free(tables);
+    if (result == HF_OK && other)
+        *ret_same = false;
+    return result;
 }
 
 /* TRUNCATE and some forms of ALTER TABLE between the snapshot and the locks leave a table that this snapshot would see
@@ -69,8 +132,8 @@ static int check_files(struct pg_database *database, bool *ret_same)
                           " AND relpersistence <> 't' AND relfilenode <> pg_relation_filenode(oid)",
                           &answer);
     pg_auto_rows rows = answer;
-    if (result == HF_OK)
-        *ret_same = strcmp(PQgetvalue(rows, 0, 0), "0") == 0;
+    if (result == HF_OK && strcmp(PQgetvalue(rows, 0, 0), "0") != 0)
+        *ret_same = false;
     return result;
 }
 
@@ -112,8 +175,10 @@ static int look(const struct pg_source *source, struct pg_database *database, bo
                  ? pg_schema_dump(source, database->leader, database->snapshot, &database->owners, &database->schema)
                  : result;
     result = result == HF_OK ? pg_plan_tables(source, database) : result;
-    result = result == HF_OK ? lock_tables(database) : result;
-    return result == HF_OK ? check_files(database, ret_same) : result;
+    *ret_same = true;
+    result = result == HF_OK ? lock_tables(database, ret_same) : result;
+    result = result == HF_OK && *ret_same ? check_all_names(database, ret_same) : result;
+    return result == HF_OK && *ret_same ? check_files(database, ret_same) : result;
 }
 
 int pg_snapshot_take(const struct pg_source *source, struct pg_database *database)
@@ -131,10 +196,10 @@ int pg_snapshot_take(const struct pg_source *source, struct pg_database *databas
     }
     if (!same) {
         (void)pg_host->fail(ctx, HF_E_BUSY,
-                            "tables of '%s' were truncated or rewritten in each of %d attempts to take a "
-                            "snapshot",
+                            "tables of '%s' were dropped, renamed, truncated or rewritten in each of %d attempts to "
+                            "take a snapshot",
                             database->name, (int)ATTEMPTS);
-        return pg_host->hint(ctx, "back up when no TRUNCATE, VACUUM FULL or ALTER TABLE runs all the time");
+        return pg_host->hint(ctx, "back up when no DROP, TRUNCATE, VACUUM FULL or ALTER TABLE runs all the time");
     }
     result = pg_plan_data(source, database);
     result = result == HF_OK ? pg_plan_after(database) : result;

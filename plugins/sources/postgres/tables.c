@@ -26,14 +26,15 @@ enum {
     WANTED
 };
 
-/* Rows move to another partition when the hash of an enum's value, which is by its OID, comes out otherwise: such a
- * tree is loaded through its root. An extension's tables have their constraints from the beginning: those that others
+/* Rows move to another partition when a hash comes out otherwise, which it does where it is taken from OIDs: of an enum's
+ * value, in whatever it is contained, and of what is named (regclass). The operator class knows, also where the key is an
+ * expression. Such a tree is loaded through its root. An extension's tables have their constraints from the beginning: those that others
  * refer to come first, by rank. The last column: the data were not excluded by a pattern. */
 static const char query[] =
     "WITH RECURSIVE tree(root, oid) AS ("
     " SELECT p.partrelid, p.partrelid FROM pg_partitioned_table p WHERE p.partstrat = 'h' AND EXISTS ("
-    "   SELECT FROM unnest(p.partattrs::int2[]) k JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = k"
-    "   JOIN pg_type t ON t.oid = a.atttypid WHERE t.typtype = 'e')"
+    "   SELECT FROM pg_opclass k WHERE k.oid = ANY (p.partclass) AND k.opcnamespace = 'pg_catalog'::regnamespace"
+    "   AND k.opcname IN ('enum_ops', 'array_ops', 'record_ops', 'range_ops', 'multirange_ops', 'oid_ops'))"
     " UNION ALL SELECT tree.root, i.inhrelid FROM pg_inherits i JOIN tree ON i.inhparent = tree.oid),"
     "config AS (SELECT unnest(extconfig) AS oid, unnest(extcondition) AS condition FROM pg_extension),"
     "ranks(oid, rank) AS (SELECT oid, 0 FROM config UNION SELECT k.conrelid, ranks.rank + 1 FROM ranks JOIN "

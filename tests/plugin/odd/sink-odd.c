@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A sink in a folder, that does as it should until the call that it is told about; then it stalls, fails, is away, or gives
- * wrong bytes. For the tests of several sinks.
+ * A sink in a folder, that does as it should until the call that it is told about; then it stalls, fails, is away, or
+ * gives wrong bytes. For the tests of several sinks.
  */
 #include <holdfast/plugin.h>
 
@@ -74,8 +74,11 @@ static void name_it(const struct odd *odd, const char *key, char *out, size_t si
 
 static int fail_errno(struct hf_ctx *ctx, const char *what, const char *path)
 {
-    return host->fail(ctx, errno == ENOENT ? HF_E_NOTFOUND : errno == EEXIST ? HF_E_EXISTS : HF_E_IO, "%s '%s': %s", what,
-                      path, strerror(errno));
+    return host->fail(ctx,
+                      errno == ENOENT   ? HF_E_NOTFOUND
+                      : errno == EEXIST ? HF_E_EXISTS
+                                        : HF_E_IO,
+                      "%s '%s': %s", what, path, strerror(errno));
 }
 
 static int odd_open(struct hf_ctx *ctx, const struct hf_config *config, void **ret_self)
@@ -164,7 +167,8 @@ static int odd_commit(void *opaque, struct hf_ctx *ctx)
     return HF_OK;
 }
 
-static int odd_get_begin(void *self, struct hf_ctx *ctx, const char *key, uint64_t offset, uint64_t length, void **ret_get)
+static int odd_get_begin(void *self, struct hf_ctx *ctx, const char *key, uint64_t offset, uint64_t length,
+                         void **ret_get)
 {
     struct odd *odd = self;
     struct get *get;

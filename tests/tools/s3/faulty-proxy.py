@@ -15,7 +15,8 @@ method and match (a part of path and query) may be left out. What to do:
   stall        nothing happens for "seconds" after "after" bytes of the answer's body
   run          all goes its way
 Whatever it is, "command" is run first.
-LOG gets a line for each request: METHOD PATH RULE.
+It may also be used as an HTTP proxy, with or without CONNECT.
+LOG gets a line for each request: METHOD PATH RULE. Of a CONNECT: CONNECT HOST:PORT and the user and password, in base64.
 """
 import json
 import socket
@@ -129,12 +130,40 @@ def forward(client, server, line, headers, rest, rule):
     return rest
 
 
+def pump(source, target):
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+    except OSError:
+        pass
+    finally:
+        target.close()
+
+
+def tunnel(client, where, headers, rest):
+    with lock, open(log_path, "a", encoding="utf-8") as file:
+        file.write(f"CONNECT {where} {header(headers, 'proxy-authorization')}\n")
+    host, _, number = where.rpartition(":")
+    with socket.create_connection((host, int(number))) as server:
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        server.sendall(rest)
+        back = threading.Thread(target=pump, args=(server, client), daemon=True)
+        back.start()
+        pump(client, server)
+        back.join()
+
+
 def serve(client):
     rest = b""
     try:
         while True:
             line, headers, rest = read_head(client, rest)
             method, path, _ = line.split(" ")
+            if method == "CONNECT":
+                return tunnel(client, path, headers, rest)
+            if path.startswith("http://"):
+                path = "/" + path.split("/", 3)[3]
+                line = f"{method} {path} HTTP/1.1"
             rule = find_rule(method, path, headers)
             with lock, open(log_path, "a", encoding="utf-8") as file:
                 file.write(f"{method} {path} {rule.get('do', '-')}\n")

@@ -38,6 +38,11 @@ def one(c):
                 if k == 'dropmid':
                     body(c, hd, rest, 200000); c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii',1,0)); return
                 if k == 'stall0': time.sleep(100); return
+                if k == 'slow':
+                    c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                    n = len(rest)
+                    while n < int(hd['content-length']): n += len(c.recv(8192)); time.sleep(0.08)
+                    resp(c, '200 OK', b'', 'ETag: "x"\r\n'); continue
                 body(c, hd, rest)
                 if k == 'e503empty': resp(c, '503 Service Unavailable')
                 elif k == 'e500empty': resp(c, '500 Oops')
@@ -59,6 +64,8 @@ def one(c):
                 if k == 'e503empty': resp(c, '503 Service Unavailable'); continue
                 if k == 'e502html': resp(c, '502 Bad Gateway', b'<html><body>502</body></html>'); continue
                 if k == 'noresp': return
+                if m == 'HEAD': c.sendall(b'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n'); continue
+                if k == 'b-1' and 'list-type' in path: resp(c, '200 OK', b'<ListBucketResult></ListBucketResult>'); continue
                 if k == 'redir': resp(c, '307 Temporary Redirect', b'', 'Location: http://localhost:%d/b/lower\r\n' % PORT); continue
                 resp(c, '200 OK', b'hello')
     finally: c.close()

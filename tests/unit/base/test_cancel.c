@@ -32,6 +32,32 @@ START_TEST(raised_once_and_for_all)
 }
 END_TEST
 
+START_TEST(below_another)
+{
+    struct hf_ctx ctx = {0};
+    struct hf_cancel parent, child, grandchild;
+    ck_assert_int_eq(hf_cancel_init(&parent, &ctx), 0);
+    ck_assert_int_eq(hf_cancel_init_below(&child, &ctx, &parent), 0);
+    ck_assert_int_eq(hf_cancel_init_below(&grandchild, &ctx, &child), 0);
+    hf_cancel_raise(&child, HF_CANCEL_FAILURE); /* concerns those below alone */
+    ck_assert(!hf_cancel_raised(&parent) && hf_cancel_raised(&child) && hf_cancel_raised(&grandchild));
+    ck_assert(!readable(&parent, 0) && readable(&child, 0) && readable(&grandchild, 0));
+    hf_cancel_forgive(&child);
+    ck_assert(!hf_cancel_raised(&child) && !readable(&child, 0) && !readable(&grandchild, 0));
+    hf_cancel_raise(&parent, HF_CANCEL_SIGNAL);
+    ck_assert(hf_cancel_raised(&child) && hf_cancel_raised(&grandchild));
+    ck_assert(readable(&child, 0) && readable(&grandchild, 0));
+    hf_cancel_clear(&grandchild);
+    hf_cancel_clear(&child);
+    ck_assert(readable(&parent, 0));
+    hf_cancel_clear(&parent);
+    ck_assert_int_eq(hf_cancel_init_below(&child, &ctx, NULL), 0);
+    hf_cancel_raise(&child, HF_CANCEL_FAILURE);
+    ck_assert(readable(&child, 0));
+    hf_cancel_clear(&child);
+}
+END_TEST
+
 START_TEST(signals_raise)
 {
     struct hf_ctx ctx = {0};
@@ -77,6 +103,7 @@ TCase *cancel_case(void)
 {
     TCase *tests = tcase_create("cancel");
     tcase_add_test(tests, raised_once_and_for_all);
+    tcase_add_test(tests, below_another);
     tcase_add_test(tests, signals_raise);
     tcase_add_test(tests, second_signal_kills);
     return tests;

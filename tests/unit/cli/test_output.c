@@ -134,12 +134,27 @@ START_TEST(audit_is_told)
 }
 END_TEST
 
+START_TEST(copies_align)
+{
+    hf_auto_text struct hf_text out =
+        rendered(hf_render_copy, "{\"copies\": [{\"id\": \"ledger_1\", \"from\": \"a\", \"outcome\": \"copied\", \"bytes\": 1024,"
+                                 " \"seconds\": 1.2, \"verification\": {\"level\": \"digest\"}},"
+                                 "{\"id\": \"ledger_22\", \"outcome\": \"unwanted\", \"reason\": \"no rule keeps it\"},"
+                                 "{\"id\": \"ledger_3\", \"outcome\": \"there\"},"
+                                 "{\"id\": \"ledger_4\", \"outcome\": \"failed\", \"error\": \"disk full\"}]}");
+    ck_assert_str_eq(out.data, "ledger_1   copied         from a, 1.0 KiB in 1.2 s, read back at level digest\n"
+                               "ledger_22  left out       no rule keeps it\n"
+                               "ledger_3   there already\n"
+                               "ledger_4   NOT COPIED     disk full\n");
+}
+END_TEST
+
 START_TEST(empty_reports_do_no_harm)
 {
     static void (*const all[])(struct hf_text *, const json_t *, const struct hf_render *) = {
         hf_render_check,       hf_render_backup,      hf_render_show,        hf_render_verify,
         hf_render_restore,     hf_render_prune,       hf_render_config_show, hf_render_config_validate,
-        hf_render_plugin_list, hf_render_plugin_info, hf_render_audit};
+        hf_render_plugin_list, hf_render_plugin_info, hf_render_audit,       hf_render_copy};
     for (size_t i = 0; i < HF_COUNT(all); i++) {
         hf_auto_text struct hf_text out = rendered(all[i], "{}");
         hf_auto_text struct hf_text wrong =
@@ -214,6 +229,7 @@ int main(void)
     tcase_add_test(tests, dry_run_and_unchanged_are_told);
     tcase_add_test(tests, list_is_a_table);
     tcase_add_test(tests, verify_and_prune_align);
+    tcase_add_test(tests, copies_align);
     tcase_add_test(tests, audit_is_told);
     tcase_add_test(tests, empty_reports_do_no_harm);
     tcase_add_test(tests, progress_line_says_what_is_known);

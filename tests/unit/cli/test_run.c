@@ -148,6 +148,9 @@ static const struct {
     {"verify", "verify ledger latest all=0 sink=- level=-1\n"},
     {"verify --all --level digest", "verify ledger - all=1 sink=- level=2\n"},
     {"verify ledger --all --sink nas", "verify ledger - all=1 sink=nas level=-1\n"},
+    {"copy ledger --to b", "copy ledger latest from=- to=b all=0 dry=0 replace=0 level=-1 jobs=0\n"},
+    {"copy --all --from local --to local --level quick -j 3 -n --replace",
+     "copy ledger - from=local to=local all=1 dry=1 replace=1 level=1 jobs=3\n"},
     {"restore ledger --to /x --only a --only b --replace -n -j 3",
      "restore ledger latest to=/x only=2 replace=1 dry=1 jobs=3\n"},
     {"restore --artifact /a.gz --to /x --source files", "artifact /a.gz source=files to=/x\n"},
@@ -172,6 +175,10 @@ static const struct {
     const char *text;
 } refusals[] = {
     {"restore", 2, "which backup"},
+    {"copy ledger", 2, "must be told the sink to copy to"},
+    {"copy ledger --to b --level none", 2, "nobody has read back"},
+    {"copy --all --to b", 6, "no profile has a sink 'b'"},
+    {"copy ledger_20260201_120000 --all --to b", 2, "exclude each other"},
     {"restore ledger_2026 --at 2026-02-01", 2, "nothing to choose"},
     {"restore --artifact /a", 2, "needs '--to PLACE'"},
     {"restore --artifact /a --to /b ledger", 2, "exclude each other"},

@@ -133,6 +133,32 @@ START_TEST(names)
 }
 END_TEST
 
+START_TEST(rules_of_each_sink)
+{
+    const struct hf_diagnostics *found =
+        read_text("[profile]\nname = a\nquorum = 2\n" SOURCE SINK "[sink far]\nplugin = dir\npath = /far\n"
+                  "[retention far]\nkeep_last = 7\n[retention]\nkeep = 30d\n");
+    expect_count(found, 0);
+    ck_assert_int_eq(profile->quorum, 2);
+    ck_assert_int_eq(hf_profile_retention(profile, "far")->keep_last, 7);
+    ck_assert_int_eq(hf_profile_retention(profile, "far")->keep_ms, 0);
+    ck_assert_int_eq(hf_profile_retention(profile, "local")->keep_ms, INT64_C(30) * 24 * 3600 * 1000);
+    ck_assert_int_eq(hf_profile_retention(profile, "local")->keep_last, 0);
+    ck_assert(hf_profile_retains(profile));
+
+    found = read_text("[profile]\nname = a\nquorum = 2\n" SOURCE SINK "[retention farr]\nkeep_last = 0\n"
+                      "[retention local]\nkeep_lats = 3\n");
+    expect_count(found, 3);
+    expect(found, HF_ERROR, 3, "'quorum' is 2, but the profile has only 1 sink");
+    expect(found, HF_ERROR, 8, "[retention farr] is of a sink that the profile does not have");
+    expect(found, HF_ERROR, 11, "keep_lats");
+
+    read_text("[profile]\nname = a\n" SOURCE SINK "[retention local]\n");
+    ck_assert(!hf_profile_retains(profile));
+    ck_assert_int_eq(profile->quorum, 0);
+}
+END_TEST
+
 START_TEST(sections)
 {
     const struct hf_diagnostics *found = read_text("[profile]\nname = a\n" SOURCE SINK "[sinks far]\n"
@@ -148,7 +174,7 @@ START_TEST(sections)
     expect_count(found, 10);
     expect(found, HF_ERROR, 7, "did you mean [sink far]?");
     expect(found, HF_ERROR, 8, "unknown section [notify mail]");
-    expect(found, HF_ERROR, 9, "section [retention far] takes no name");
+    expect(found, HF_ERROR, 9, "[retention far] is of a sink that the profile does not have");
     expect(found, HF_ERROR, 10, "unknown section [drill]");
     expect(found, HF_ERROR, 11, "[sink] needs a name");
     expect(found, HF_ERROR, 12, "[stage] needs a name");
@@ -255,6 +281,7 @@ TCase *profile_case(void)
     tcase_add_test(tests, smallest);
     tcase_add_test(tests, missing_sections);
     tcase_add_test(tests, names);
+    tcase_add_test(tests, rules_of_each_sink);
     tcase_add_test(tests, sections);
     tcase_add_test(tests, stages_in_their_order);
     tcase_add_test(tests, values);

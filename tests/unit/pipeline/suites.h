@@ -5,5 +5,7 @@
 #include <check.h>
 
 Suite *suite_schedule(void);
+Suite *suite_fanout(void);
+Suite *suite_copies(void);
 
 #endif

@@ -541,6 +541,8 @@ int main(void)
     suite_add_tcase(suite, crew);
     runner = srunner_create(suite);
     srunner_add_suite(runner, suite_schedule());
+    srunner_add_suite(runner, suite_fanout());
+    srunner_add_suite(runner, suite_copies());
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 
 #include <string.h>
+#include <unistd.h>
 
 struct memory_put {
     struct memory_sink *sink;
@@ -80,6 +81,23 @@ static void erase(struct memory_sink *sink, size_t at)
     memmove(&sink->objects[at], &sink->objects[at + 1], (sink->count - at) * sizeof(*sink->objects));
 }
 
+static void maybe_stall(struct memory_sink *sink, struct hf_ctx *ctx)
+{
+    bool stall;
+
+    pthread_mutex_lock(&sink->lock);
+    stall = sink->stall_at > 0 && ++sink->put_calls >= sink->stall_at;
+    pthread_mutex_unlock(&sink->lock);
+    if (!stall)
+        return;
+    atomic_fetch_add(&sink->stalled, 1);
+    for (int ms = 0; ms < sink->stall_ms && !atomic_load(&sink->released) &&
+                     (sink->stubborn || !hf_cancel_raised(ctx->cancel));
+         ms++)
+        usleep(1000);
+    atomic_fetch_sub(&sink->stalled, 1);
+}
+
 static void drop_put(struct memory_put *put)
 {
     struct memory_put **link = &put->sink->open_puts;
@@ -98,6 +116,7 @@ static int put_begin(void *self, struct hf_ctx *ctx, const struct hf_put_request
     struct memory_put *put = NULL;
     bool effect;
 
+    maybe_stall(sink, ctx);
     pthread_mutex_lock(&sink->lock);
     if (!faulty(sink, ctx, &effect)) {
         put = hf_alloc(sizeof(*put));
@@ -118,6 +137,7 @@ static int put_write(void *opaque, struct hf_ctx *ctx, const struct hf_block *bl
     struct memory_put *put = opaque;
     bool effect, failed;
 
+    maybe_stall(put->sink, ctx);
     pthread_mutex_lock(&put->sink->lock);
     failed = faulty(put->sink, ctx, &effect);
     if (effect)
@@ -131,6 +151,7 @@ static int put_prepare(void *opaque, struct hf_ctx *ctx)
     struct memory_put *put = opaque;
     bool effect, failed;
 
+    maybe_stall(put->sink, ctx);
     pthread_mutex_lock(&put->sink->lock);
     failed = faulty(put->sink, ctx, &effect);
     pthread_mutex_unlock(&put->sink->lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A sink in memory, with the contract of include/holdfast/sink.h, that counts its calls and fails or "crashes" at the
- * n-th. All of its calls but put_abort, get_read and get_end count. After a crash every further call fails until
+ * n-th, or stalls. All of its calls but put_abort, get_read and get_end count. After a crash every further call fails until
  * restarted.
  */
 #ifndef HF_TEST_MEMORY_SINK_H
@@ -33,6 +33,12 @@ struct memory_sink {
     unsigned calls;    /* since the last restart                 */
     unsigned fault_at; /* 0: none                                */
     enum memory_fault fault;
+    unsigned stall_at;     /* this call of a put and all later ones wait; 0: none */
+    int stall_ms;          /* so long, or until told to stop                     */
+    bool stubborn;         /* not even then, but until `released`                */
+    atomic_bool released;
+    atomic_uint stalled;   /* calls that wait now */
+    unsigned put_calls;
     int fault_code; /* what a failing call returns; HF_E_IO at first */
     unsigned sweeps;
 };
