@@ -13,10 +13,13 @@ target_compile_options(holdfast_flags INTERFACE
 add_library(holdfast_abi INTERFACE)
 target_include_directories(holdfast_abi INTERFACE ${PROJECT_SOURCE_DIR}/include)
 
-# holdfast_plugin(KIND NAME SOURCES file… [LIBS target…])
+# holdfast_plugin(KIND NAME SOURCES file… [LIBS target…] [COMPONENT of-the-installation])
 # A module KIND-NAME.so in the build's plugin folder, and its code as a static library `KIND_NAME_code` for unit tests.
 function(holdfast_plugin kind name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "COMPONENT" "SOURCES;LIBS" ${ARGN})
+  if(NOT ARG_COMPONENT)
+    set(ARG_COMPONENT Unspecified) # CMake's own name for none
+  endif()
   set(code ${kind}_${name}_code)
   set(module ${kind}_${name})
   add_library(${code} STATIC ${ARG_SOURCES})
@@ -27,5 +30,6 @@ function(holdfast_plugin kind name)
   set_target_properties(${module} PROPERTIES
     PREFIX "" OUTPUT_NAME ${kind}-${name} LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
   set_property(GLOBAL APPEND PROPERTY HOLDFAST_MODULES ${module})
-  install(TARGETS ${module} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/holdfast/plugins)
+  install(TARGETS ${module} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/holdfast/plugins
+    COMPONENT ${ARG_COMPONENT})
 endfunction()

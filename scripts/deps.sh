@@ -7,9 +7,10 @@
 set -euo pipefail
 
 build=(gcc libc6-dev cmake ninja-build pkg-config check libinih-dev libjansson-dev libssl-dev libxxhash-dev
-    libsqlite3-dev libarchive-dev zlib1g-dev libzstd-dev libisal-dev libpq-dev libcurl4-openssl-dev libexpat1-dev sqlite3)
-tests=(age openssh-client postgresql python3 jq pigz zstd strace faketime libfaketime attr acl procps util-linux mandoc
-    ceph-mon ceph-osd radosgw ceph-common awscli rclone openssl)
+    libsqlite3-dev libarchive-dev zlib1g-dev libzstd-dev libisal-dev libpq-dev libgit2-dev libs3-dev libcurl4-openssl-dev
+    libexpat1-dev sqlite3)
+tests=(age postgresql python3 jq pigz zstd strace faketime libfaketime attr acl procps util-linux mandoc git openssh-server
+    openssh-client ceph-mon ceph-osd radosgw ceph-common awscli rclone openssl)
 bench=(age postgresql python3 pigz zstd)
 ci=(clang shellcheck)
 

@@ -155,6 +155,27 @@ static int source_end(struct backup *self, struct hf_ctx *ctx, int status)
     return status != HF_OK ? status : rc < 0 ? rc : HF_OK;
 }
 
+/* How many bytes this backup will have, going by the previous one; 0: there is none to go by. */
+static uint64_t expected_bytes(const struct backup *self)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; self->previous != NULL && i < self->previous->artifact_count; i++)
+        bytes += self->previous->artifacts[i].bytes;
+    return bytes;
+}
+
+/* The sinks may refuse before the source is asked for anything. */
+static int open_sinks(struct backup *self, struct hf_ctx *ctx)
+{
+    struct hf_run *run = self->run;
+
+    self->fanout = hf_fanout_new(&run->services, run->world->cancel, run->sinks, run->sink_count,
+                                 (size_t)run->profile->quorum);
+    hf_fanout_expect(self->fanout, expected_bytes(self));
+    return hf_fanout_check(self->fanout, ctx);
+}
+
 /* From the snapshot to everything prepared in every sink. */
 static int take(struct backup *self, struct hf_ctx *ctx)
 {
@@ -165,14 +186,14 @@ static int take(struct backup *self, struct hf_ctx *ctx)
                                     .workers = run->workers,
                                     .services = &run->services,
                                     .cancel = run->world->cancel};
-    int rc = source_begin(self, ctx);
+    int rc = open_sinks(self, ctx);
 
+    if (rc == HF_OK)
+        rc = source_begin(self, ctx);
     if (rc < 0)
         return rc;
     plan.session = self->session;
     plan.layers = hf_chain_chunked(&run->stages, &plan.layer_count);
-    self->fanout = hf_fanout_new(&run->services, run->world->cancel, run->sinks, run->sink_count,
-                                 (size_t)run->profile->quorum);
     rc = hf_pipeline_run(&plan, ctx, self->fanout, self->manifest);
     rc = source_end(self, ctx, rc);
     if (rc == HF_OK && !self->unchanged && self->manifest->artifact_count == 0)
@@ -424,6 +445,10 @@ static int rehearse(struct backup *self, struct hf_ctx *ctx)
         id = hf_key_id(self->run->profile->name, choose_time(self));
         hf_json_set_text(self->json, "id", id);
         hf_json_append(would_store, json_string(id));
+    }
+    if (rc == HF_OK) {
+        load_previous(self);
+        rc = open_sinks(self, ctx);
     }
     if (rc == HF_OK && source->loaded->source.check != NULL) {
         hf_instance_enter(source, ctx);

@@ -193,6 +193,23 @@ static int queue_for_all(struct hf_fanout *fanout, struct hf_ctx *ctx, enum hf_i
     return rc;
 }
 
+void hf_fanout_expect(struct hf_fanout *fanout, uint64_t bytes)
+{
+    for (size_t i = 0; i < fanout->count; i++) {
+        struct hf_instance *sink = fanout->outlets[i].sink;
+        struct hf_ctx ctx = {.cancel = fanout->cancel, .services = fanout->services};
+        int rc;
+
+        if (sink->loaded->sink.expect == NULL || fanout->outlets[i].dropped)
+            continue;
+        hf_instance_enter(sink, &ctx);
+        rc = hf_instance_leave(sink, &ctx, sink->loaded->sink.expect(sink->self, &ctx, bytes));
+        if (rc < 0)
+            hf_fanout_drop(fanout, i, &ctx);
+        hf_error_clear(&ctx.error);
+    }
+}
+
 int hf_fanout_begin(struct hf_fanout *fanout, struct hf_ctx *ctx, const struct hf_put_request *request)
 {
     return queue_for_all(fanout, ctx, HF_ITEM_BEGIN, NULL, request);

@@ -28,13 +28,16 @@ struct hf_fanout *hf_fanout_new(struct hf_services *, struct hf_cancel *, struct
 void hf_fanout_stop(struct hf_fanout *);
 void hf_fanout_free(struct hf_fanout *); /* stops, too */
 
-/* In this order for each object: begin, write any number of times, end. They fail when a required sink has failed or
- * the run is stopped; the cause is in the ctx. */
+/* Tells every sink how much is to come (0: not known), before anything is begun. One that refuses is dropped. */
+void hf_fanout_expect(struct hf_fanout *, uint64_t bytes);
+/* Whether the run can go on; if not, why, in the ctx: a required sink was dropped, too few are left, or the run is stopped. */
+int hf_fanout_check(struct hf_fanout *, struct hf_ctx *);
+
+/* In this order for each object: begin, write any number of times, end. They fail when a required sink has failed or the run
+ * is stopped; the cause is in the ctx. */
 int hf_fanout_begin(struct hf_fanout *, struct hf_ctx *, const struct hf_put_request *); /* copies what it needs */
 int hf_fanout_write(struct hf_fanout *, struct hf_ctx *, struct hf_buffer *); /* takes a reference of its own */
 int hf_fanout_end(struct hf_fanout *, struct hf_ctx *);
-/* Whether there are enough sinks left, and every required one. */
-int hf_fanout_check(struct hf_fanout *, struct hf_ctx *);
 /* Waits until every live sink has prepared all it was given. */
 int hf_fanout_finish(struct hf_fanout *, struct hf_ctx *);
 

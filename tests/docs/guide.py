@@ -59,7 +59,8 @@ def main():
         os.makedirs(os.path.join(folder, "etc/conf.d"))
         os.symlink(holdfast, os.path.join(folder, "bin/holdfast"))
         environment = dict(os.environ, HOLDFAST_PLUGIN_PATH=plugins, HOLDFAST_STATE_DIR=os.path.join(folder, "state"),
-                           DATABASE_URL="postgresql:///omen_db",
+                           DATABASE_URL="postgresql:///omen_db", AWS_ACCESS_KEY_ID="key",
+                           AWS_SECRET_ACCESS_KEY="secret",
                            PATH=os.path.join(folder, "bin") + ":" + os.environ["PATH"])
         script = "set -euo pipefail\n"
         for kind, text in blocks.findall(guide):

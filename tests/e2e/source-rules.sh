@@ -22,6 +22,9 @@ grep -rnE "\"($names)\"" core --include='*.c' | grep -vE '\.h"|json_(object_get|
     grep -vE 'core/cli/(command|examples)' >>"$problems" || true
 grep -rnE '#include "(base|config|plugin|pipeline|catalog|ops|cli)/' plugins >>"$problems" || true
 
+# libs3 calls gmtime(), whose result any other caller in the process overwrites.
+grep -rnE '\b(gmtime|localtime|ctime|asctime)\(' core plugins --include='*.c' | sed 's/$/: use the _r form/' >>"$problems" || true
+
 git ls-files --cached --others --exclude-standard >"$T/files" 2>/dev/null ||
     find . \( -path ./build -o -path ./demo -o -path ./.git \) -prune -o -type f -printf '%P\n' >"$T/files"
 while read -r file; do

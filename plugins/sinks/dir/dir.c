@@ -12,7 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { LITTLE_SPACE_PERCENT = 10 };
+enum { LITTLE_SPACE_PERCENT = 10, OWNER_MAX = 200 };
 
 const struct hf_host *dir_host;
 
@@ -24,6 +24,16 @@ static const struct hf_option options[] = {
      .help = "make the folder when it is missing; without it a missing folder is an error, so that a disk that is not "
              "mounted is noticed"},
     {.key = "mode", .type = HF_STRING, .dflt = "0640", .help = "permissions of the files, in octal"},
+    {.key = "owner",
+     .type = HF_STRING,
+     .help =
+         "USER, USER:GROUP or :GROUP, by name or number, to whom the files are given; needs root. Unset: whoever runs "
+         "Holdfast"},
+    {.key = "reserve",
+     .type = HF_STRING,
+     .help =
+         "space of the file system to leave free, as a share (10%) or a size (20G): a backup that would need it, going "
+         "by the size of the previous one, is refused before it begins, and one that grows into it fails"},
 };
 
 static void sink_close(void *opaque)
@@ -33,6 +43,7 @@ static void sink_close(void *opaque)
         return;
     dir_unlock(self);
     free(self->path);
+    free(self->owner);
     free(self);
 }
 
@@ -48,6 +59,15 @@ static int parse_mode(struct hf_ctx *ctx, const char *text, mode_t *ret_mode)
     return HF_OK;
 }
 
+static int parse_owner(struct dir *self, struct hf_ctx *ctx, const char *text)
+{
+    const char *colon = strchr(text, ':');
+    if (!*text || strlen(text) > OWNER_MAX || (colon && (!colon[1] || strchr(colon + 1, ':'))))
+        return dir_host->fail(ctx, HF_E_CONFIG, "owner '%s' is not USER, USER:GROUP or :GROUP", text);
+    self->owner = strdup(text);
+    return self->owner ? HF_OK : dir_host->fail(ctx, HF_E_NOMEM, "out of memory");
+}
+
 static int sink_open(struct hf_ctx *ctx, const struct hf_config *config, void **ret_self)
 {
     struct dir *self = calloc(1, sizeof(*self));
@@ -60,7 +80,12 @@ static int sink_open(struct hf_ctx *ctx, const struct hf_config *config, void **
         return dir_host->fail(ctx, HF_E_NOMEM, "out of memory");
     }
     self->create = dir_host->get_int(config, "create") != 0;
+    const char *owner = dir_host->get_string(config, "owner"), *reserve = dir_host->get_string(config, "reserve");
     int status = parse_mode(ctx, dir_host->get_string(config, "mode"), &self->mode);
+    if (status == HF_OK && owner)
+        status = parse_owner(self, ctx, owner);
+    if (status == HF_OK && reserve)
+        status = dir_reserve_parse(self, ctx, reserve);
     if (status != HF_OK) {
         sink_close(self);
         return status;
@@ -79,11 +104,12 @@ static int try_writing(const struct dir *self, struct hf_ctx *ctx, int folder)
         if (status != HF_OK)
             return status;
         fd = openat(folder, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-        if (fd >= 0 && unlinkat(folder, name, 0) != 0) {
-            int error = errno;
-            dir_close(&fd);
-            return dir_fail(self, ctx, error, "remove", name);
-        }
+        bool made = fd >= 0;
+        int error = errno;
+        dir_close(&fd); /* before the name goes, as over NFS it would only change otherwise */
+        if (!made)
+            return dir_fail(self, ctx, error, "write into", NULL);
+        return unlinkat(folder, name, 0) == 0 ? HF_OK : dir_fail(self, ctx, errno, "remove", name);
     }
     if (fd < 0)
         return dir_fail(self, ctx, errno, "write into", NULL);
@@ -106,13 +132,19 @@ static int report_space(const struct dir *self, struct hf_ctx *ctx, int folder)
 static int sink_check(void *opaque, struct hf_ctx *ctx)
 {
     const struct dir *self = opaque;
+    uid_t user;
+    gid_t group;
     int folder = -1;
-    int status = dir_folder_open(self, ctx, &folder);
+    int status = self->owner ? dir_owner_find(self, ctx, &user, &group) : HF_OK;
+    if (status == HF_OK)
+        status = dir_folder_open(self, ctx, &folder);
     if (status == HF_E_NOTFOUND)
         return dir_host->finding(ctx, HF_INFO, "folder-missing", self->path, "the first backup will make '%s'",
                                  self->path);
     if (status == HF_OK)
         status = try_writing(self, ctx, folder);
+    if (status == HF_OK)
+        status = dir_reserve_check(self, ctx, folder, 0, HF_E_REFUSED);
     if (status == HF_OK)
         status = report_space(self, ctx, folder);
     dir_close(&folder);
@@ -141,6 +173,7 @@ static const struct hf_sink operations = {
     .remove = dir_remove,
     .sweep = dir_sweep,
     .locate = sink_locate,
+    .expect = dir_expect,
 };
 
 static const struct hf_plugin plugin = {
@@ -155,7 +188,9 @@ static const struct hf_plugin plugin = {
         "flushed, too. What a crashed run leaves is removed by the next. A hidden file, '" DIR_LOCK_PREFIX
         "PROFILE_', is "
         "locked while a run writes, so that runs of several users or machines do not take away each other's files.\n\n"
-        "The folder may be a mounted disk or network share. When it is missing nothing is written, unless create says "
+        "The folder may be a mounted disk or network share; over NFS, where no rename can promise not to replace a "
+        "file, objects "
+        "become visible by a hard link. When it is missing nothing is written, unless create says "
         "otherwise; when it disappears or is replaced during a backup, the backup fails. Other files in the folder are "
         "left alone.",
     .threads = HF_PARALLEL,

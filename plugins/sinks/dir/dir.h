@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The dir sink's rooms: dir.c (the plugin's table and check), folder.c (the folder, failures, names), put.c (writing),
- * objects.c (reading, listing, removing), lock.c (one run at a time).
+ * publish.c (making visible), objects.c (reading, listing, removing), lock.c (one run at a time), space.c (the
+ * reserve), owner.c (owner and permissions).
  */
 #ifndef HOLDFAST_SINK_DIR_H
 #define HOLDFAST_SINK_DIR_H
 
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <holdfast/plugin.h>
 
@@ -21,9 +23,11 @@
 /* An instance. Immutable, so that everything else may run in parallel, but for the lock, which sweep() takes when the
  * run begins. */
 struct dir {
-    char *path;
+    char *path, *owner; /* owner NULL: whoever runs Holdfast */
     mode_t mode;
     bool create;
+    uint64_t reserve; /* bytes, or parts in 10000 of the file system; 0: none */
+    bool reserve_is_share;
     int lock, lock_folder; /* -1: not locked */
     char lock_name[sizeof(DIR_LOCK_PREFIX) + DIR_PARTIAL_KEY_MAX];
 };
@@ -49,6 +53,24 @@ void dir_close(int *fd);
 /* Keeps other runs away from the keys that begin with prefix until dir_unlock(). HF_E_BUSY: another run is at work. */
 int dir_lock(struct dir *self, struct hf_ctx *ctx, int folder, const char *prefix);
 void dir_unlock(struct dir *self);
+
+/* "10%" or "20G". */
+int dir_reserve_parse(struct dir *self, struct hf_ctx *ctx, const char *text);
+/* Would `bytes` more leave less than the reserve? Fails with `code` then: HF_E_REFUSED before a run, HF_E_NOSPACE in
+ * it. */
+int dir_reserve_check(const struct dir *self, struct hf_ctx *ctx, int folder, uint64_t bytes, int code);
+/* Objects that describe others: small, and needed to remove some. The reserve does not hold them up. */
+bool dir_is_record(const struct hf_put_request *request);
+int dir_expect(void *self, struct hf_ctx *ctx, uint64_t bytes);
+
+/* The ids that `owner` names now. Only when it is set. */
+int dir_owner_find(const struct dir *self, struct hf_ctx *ctx, uid_t *ret_user, gid_t *ret_group);
+/* Gives an open file its owner and permissions. */
+int dir_owner_set(const struct dir *self, struct hf_ctx *ctx, int fd, const char *key);
+
+/* Gives the file `name`, whose inode is *file, the name `key` if nobody has it, and takes the old one away. */
+int dir_publish(const struct dir *self, struct hf_ctx *ctx, int folder, const char *name, const char *key,
+                const struct stat *file);
 
 int dir_put_begin(void *self, struct hf_ctx *ctx, const struct hf_put_request *request, void **ret_put);
 int dir_put_write(void *put, struct hf_ctx *ctx, const struct hf_block *block);

@@ -42,6 +42,15 @@ static int fail_locked(const struct dir *self, struct hf_ctx *ctx, const char *p
                                "to end, and give each a profile name or a folder of its own");
 }
 
+/* Not all file systems have locks: some network shares are mounted without. */
+static int tell_unlockable(const struct dir *self, struct hf_ctx *ctx, const char *name, int error)
+{
+    dir_host->log(ctx, HF_LOG_WARNING,
+                  "cannot lock '%s/%s': %s; two machines that back up to it at once would not notice each other",
+                  self->path, name, strerror(error));
+    return HF_OK;
+}
+
 void dir_unlock(struct dir *self)
 {
     if (self->lock < 0)
@@ -65,9 +74,9 @@ int dir_lock(struct dir *self, struct hf_ctx *ctx, int folder, const char *prefi
         if (fd < 0)
             return HF_OK; /* who cannot make a file here cannot write a backup either, and hears it then */
         if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-            bool taken = errno == EWOULDBLOCK;
+            int error = errno;
             dir_close(&fd);
-            return taken ? fail_locked(self, ctx, prefix) : HF_OK; /* not all file systems have locks */
+            return error == EWOULDBLOCK ? fail_locked(self, ctx, prefix) : tell_unlockable(self, ctx, name, error);
         }
         int again = is_current(folder, name, fd) ? fcntl(folder, F_DUPFD_CLOEXEC, 0) : -1;
         if (again >= 0) {

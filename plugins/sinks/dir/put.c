@@ -19,7 +19,9 @@ struct put {
     const struct dir *self;
     int folder, fd;
     uint64_t written, flushed;
-    bool prepared;
+    uint64_t checked; /* so many bytes were found to leave the reserve alone */
+    bool prepared, is_record;
+    struct stat file; /* once prepared */
     char *key;
     char name[DIR_PARTIAL_NAME_MAX + 1]; /* "" before the file exists */
 };
@@ -35,6 +37,7 @@ static void put_free(struct put *put)
 void dir_put_abort(void *opaque, struct hf_ctx *ctx)
 {
     struct put *put = opaque;
+    dir_close(&put->fd); /* first: over NFS, a file that is open when its name goes stays under another */
     if (put->name[0] && unlinkat(put->folder, put->name, 0) != 0 && errno != ENOENT)
         dir_host->log(ctx, HF_LOG_WARNING, "cannot remove '%s/%s': %s; the next run will", put->self->path, put->name,
                       strerror(errno));
@@ -81,6 +84,9 @@ int dir_put_begin(void *opaque, struct hf_ctx *ctx, const struct hf_put_request 
         put->key ? dir_folder_make(put->self, ctx, &put->folder) : dir_host->fail(ctx, HF_E_NOMEM, "out of memory");
     if (status == HF_OK)
         status = check_free_name(put, ctx);
+    put->is_record = dir_is_record(request);
+    if (status == HF_OK && !put->is_record)
+        status = dir_reserve_check(put->self, ctx, put->folder, request->size_hint, HF_E_NOSPACE);
     if (status == HF_OK)
         status = create_file(put, ctx, HF_HAS(request, owner) ? request->owner : request->key);
     if (status != HF_OK) {
@@ -102,9 +108,22 @@ static int begin_flush(struct put *put, struct hf_ctx *ctx)
     return HF_OK;
 }
 
+/* Now and then, and before the first byte: what is not yet on the disk is not yet missing there. */
+static int check_reserve(struct put *put, struct hf_ctx *ctx, size_t more)
+{
+    if (put->is_record || (put->checked > 0 && put->written + more <= put->checked))
+        return HF_OK;
+    int status = dir_reserve_check(put->self, ctx, put->folder, more, HF_E_NOSPACE);
+    put->checked = put->written + more + FLUSH_EVERY;
+    return status;
+}
+
 int dir_put_write(void *opaque, struct hf_ctx *ctx, const struct hf_block *block)
 {
     struct put *put = opaque;
+    int status = check_reserve(put, ctx, block->used);
+    if (status != HF_OK)
+        return status;
     const unsigned char *data = block->data;
     size_t left = block->used;
     while (left > 0) {
@@ -120,24 +139,14 @@ int dir_put_write(void *opaque, struct hf_ctx *ctx, const struct hf_block *block
     return put->written - put->flushed >= FLUSH_EVERY ? begin_flush(put, ctx) : HF_OK;
 }
 
-/* Not all file systems have permissions. */
-static int set_mode(const struct put *put, struct hf_ctx *ctx)
-{
-    if (fchmod(put->fd, put->self->mode) == 0)
-        return HF_OK;
-    if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS)
-        return dir_fail(put->self, ctx, errno, "set the permissions of", put->key);
-    dir_host->log(ctx, HF_LOG_WARNING, "cannot set the permissions of '%s/%s': %s", put->self->path, put->key,
-                  strerror(errno));
-    return HF_OK;
-}
-
 int dir_put_prepare(void *opaque, struct hf_ctx *ctx)
 {
     struct put *put = opaque;
-    int status = set_mode(put, ctx);
+    int status = dir_owner_set(put->self, ctx, put->fd, put->key);
     if (status != HF_OK)
         return status;
+    if (fstat(put->fd, &put->file) != 0)
+        return dir_fail(put->self, ctx, errno, "look at", put->key);
     if (fsync(put->fd) != 0)
         return dir_fail(put->self, ctx, errno, "flush", put->key);
     int fd = put->fd;
@@ -148,26 +157,6 @@ int dir_put_prepare(void *opaque, struct hf_ctx *ctx)
     return HF_OK;
 }
 
-/* Gives the file its name if nobody has it. */
-static int publish(struct put *put, struct hf_ctx *ctx)
-{
-    if (renameat2(put->folder, put->name, put->folder, put->key, RENAME_NOREPLACE) == 0)
-        return HF_OK;
-    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
-        return dir_fail(put->self, ctx, errno, "store", put->key);
-    if (linkat(put->folder, put->name, put->folder, put->key, 0) != 0) {
-        int code = dir_fail(put->self, ctx, errno, "store", put->key);
-        if (code != HF_E_EXISTS)
-            dir_host->hint(ctx, "the file system of '%s' can neither rename without replacing nor make hard links",
-                           put->self->path);
-        return code;
-    }
-    if (unlinkat(put->folder, put->name, 0) != 0)
-        dir_host->log(ctx, HF_LOG_WARNING, "cannot remove '%s/%s': %s; the next run will", put->self->path, put->name,
-                      strerror(errno));
-    return HF_OK;
-}
-
 int dir_put_commit(void *opaque, struct hf_ctx *ctx)
 {
     struct put *put = opaque;
@@ -175,7 +164,7 @@ int dir_put_commit(void *opaque, struct hf_ctx *ctx)
     if (status == HF_OK)
         status = dir_folder_same(put->self, ctx, put->folder);
     if (status == HF_OK)
-        status = publish(put, ctx);
+        status = dir_publish(put->self, ctx, put->folder, put->name, put->key, &put->file);
     if (status != HF_OK)
         return status;
     put->name[0] = 0;

@@ -16,6 +16,8 @@ enum call {
     CALL_WRITE,
     CALL_SYNC_FILE_RANGE,
     CALL_FCHMOD,
+    CALL_FCHOWN,
+    CALL_FLOCK,
     CALL_FSYNC,
     CALL_CLOSE,
     CALL_RENAMEAT2,
@@ -29,6 +31,8 @@ enum call {
 
 /* The count-th of these calls on this thread fails with `error`; count 0: all. fault_hit: how many did. */
 void fault_set(enum call call, int count, int error);
+/* The same, but the call is carried out, and only its answer is lost. For renameat2, linkat and unlinkat. */
+void fault_set_lost(enum call call, int count, int error);
 void fault_clear(void);
 int fault_hit(void);
 /* write() takes at most so many bytes at once; 0: as many as there are. */
@@ -58,5 +62,6 @@ bool folder_has(const struct sink *sink, const char *name);
 void folder_write(const struct sink *sink, const char *name, const char *text);
 
 TCase *dir_fault_cases(void);
+TCase *dir_place_cases(void);
 
 #endif

@@ -15,6 +15,7 @@
 static _Thread_local struct {
     enum call call;
     int count, error, seen, hit;
+    bool lost;
     size_t short_writes;
 } fault;
 
@@ -24,6 +25,13 @@ void fault_set(enum call call, int count, int error)
     fault.count = count;
     fault.error = error;
     fault.seen = fault.hit = 0;
+    fault.lost = false;
+}
+
+void fault_set_lost(enum call call, int count, int error)
+{
+    fault_set(call, count, error);
+    fault.lost = true;
 }
 
 void fault_clear(void)
@@ -87,6 +95,20 @@ int __wrap_fchmod(int fd, mode_t mode)
     return fails(CALL_FCHMOD) ? -1 : __real_fchmod(fd, mode);
 }
 
+int __real_fchown(int fd, uid_t user, gid_t group);
+int __wrap_fchown(int fd, uid_t user, gid_t group);
+int __wrap_fchown(int fd, uid_t user, gid_t group)
+{
+    return fails(CALL_FCHOWN) ? -1 : __real_fchown(fd, user, group);
+}
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation)
+{
+    return fails(CALL_FLOCK) ? -1 : __real_flock(fd, operation);
+}
+
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
 int __wrap_fsync(int fd)
@@ -106,14 +128,26 @@ int __real_renameat2(int from, const char *old, int to, const char *new, unsigne
 int __wrap_renameat2(int from, const char *old, int to, const char *new, unsigned flags);
 int __wrap_renameat2(int from, const char *old, int to, const char *new, unsigned flags)
 {
-    return fails(CALL_RENAMEAT2) ? -1 : __real_renameat2(from, old, to, new, flags);
+    if (!fails(CALL_RENAMEAT2))
+        return __real_renameat2(from, old, to, new, flags);
+    int error = errno;
+    if (fault.lost)
+        (void)__real_renameat2(from, old, to, new, flags);
+    errno = error;
+    return -1;
 }
 
 int __real_linkat(int from, const char *old, int to, const char *new, int flags);
 int __wrap_linkat(int from, const char *old, int to, const char *new, int flags);
 int __wrap_linkat(int from, const char *old, int to, const char *new, int flags)
 {
-    return fails(CALL_LINKAT) ? -1 : __real_linkat(from, old, to, new, flags);
+    if (!fails(CALL_LINKAT))
+        return __real_linkat(from, old, to, new, flags);
+    int error = errno;
+    if (fault.lost)
+        (void)__real_linkat(from, old, to, new, flags);
+    errno = error;
+    return -1;
 }
 
 int __real_fstat64(int fd, struct stat *st);
@@ -148,5 +182,11 @@ int __real_unlinkat(int folder, const char *name, int flags);
 int __wrap_unlinkat(int folder, const char *name, int flags);
 int __wrap_unlinkat(int folder, const char *name, int flags)
 {
-    return fails(CALL_UNLINKAT) ? -1 : __real_unlinkat(folder, name, flags);
+    if (!fails(CALL_UNLINKAT))
+        return __real_unlinkat(folder, name, flags);
+    int error = errno;
+    if (fault.lost)
+        (void)__real_unlinkat(folder, name, flags);
+    errno = error;
+    return -1;
 }

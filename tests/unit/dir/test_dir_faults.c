@@ -37,6 +37,7 @@ START_TEST(test_each_call_fails)
         {CALL_STAT, 1, ENOENT, HF_E_UNREACHABLE, "removed or replaced"},
         {CALL_RENAMEAT2, 1, EIO, HF_E_IO, "cannot store"},
         {CALL_RENAMEAT2, 1, EEXIST, HF_E_EXISTS, "cannot store"},
+        {CALL_RENAMEAT2, 1, ENOENT, HF_E_IO, "cannot store"},
         {CALL_FSYNC, 2, EIO, HF_E_IO, "cannot flush"},
         {CALL_STAT, 2, ENOENT, HF_E_UNREACHABLE, "removed or replaced"},
     };
@@ -89,6 +90,42 @@ START_TEST(test_harmless_failures)
     ck_assert_int_eq(sink.ops->put_commit(put, sink_ctx(&sink)), HF_E_EXISTS);
     sink.ops->put_abort(put, sink_ctx(&sink));
     fault_set(CALL_NONE, 0, 0);
+    sink_free(&sink);
+}
+END_TEST
+
+/* As over a network: the request is carried out, and its answer is lost. */
+START_TEST(test_lost_answers)
+{
+    struct sink sink = sink_new(NULL, false);
+    struct hf_object object;
+    fault_set_lost(CALL_RENAMEAT2, 1, ENOENT);
+    ck_assert_msg(sink_put(&sink, "renamed.gz", SIZE, 'a') == HF_OK, "%s", fake_error(sink.fake));
+    ck_assert_int_eq(fault_hit(), 1);
+    ck_assert_int_eq(sink.ops->stat(sink.self, sink_ctx(&sink), "renamed.gz", &object), HF_OK);
+    ck_assert_int_eq(folder_count(sink.path), 1);
+    fault_set_lost(CALL_UNLINKAT, 0, ENOENT);
+    ck_assert_int_eq(sink.ops->remove(sink.self, sink_ctx(&sink), "renamed.gz"), HF_OK);
+    ck_assert_int_eq(folder_count(sink.path), 0);
+    /* Another's file of that name is not ours. */
+    void *put = sink_put_open(&sink, "taken.gz", 10, 'a');
+    folder_write(&sink, "taken.gz", "foreign");
+    fault_set(CALL_RENAMEAT2, 1, ENOENT);
+    ck_assert_int_eq(sink.ops->put_commit(put, sink_ctx(&sink)), HF_E_IO);
+    fault_clear();
+    sink.ops->put_abort(put, sink_ctx(&sink));
+    ck_assert_int_eq(folder_count(sink.path), 1);
+    sink_free(&sink);
+}
+END_TEST
+
+START_TEST(test_flock_fails)
+{
+    struct sink sink = sink_new(NULL, false);
+    fault_set(CALL_FLOCK, 0, ENOLCK);
+    ck_assert_int_eq(sink.ops->sweep(sink.self, sink_ctx(&sink), "pg_", 0), HF_OK);
+    fault_clear();
+    ck_assert_ptr_nonnull(strstr(sink.fake->log, "would not notice each other"));
     sink_free(&sink);
 }
 END_TEST
@@ -190,6 +227,8 @@ TCase *dir_fault_cases(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, test_each_call_fails);
     tcase_add_test(tcase, test_harmless_failures);
+    tcase_add_test(tcase, test_lost_answers);
+    tcase_add_test(tcase, test_flock_fails);
     tcase_add_test(tcase, test_reading_fails);
     tcase_add_test(tcase, test_disk_full);
     tcase_add_test(tcase, test_folder_vanishes);
