@@ -60,6 +60,8 @@ void hf_catalog_merge(struct hf_catalog *, struct hf_catalog *of_one_sink);
 int hf_catalog_find(struct hf_ctx *, const struct hf_catalog *, const char *name, int64_t at_ms, struct hf_backup **ret_backup);
 /* Whether both are of the same backup: their manifests say the same. */
 bool hf_copy_same(const struct hf_copy *, const struct hf_copy *);
+/* The newest not later than at_ms, whole or not; NULL: there is none. For whoever asks what state it is in. */
+struct hf_backup *hf_catalog_newest(const struct hf_catalog *, int64_t at_ms);
 /* The best copy to read: whole before not, verified before not, in the sinks' order. NULL: none readable. */
 struct hf_copy *hf_backup_best_copy(const struct hf_backup *);
 /* Those that can stand in for each other, the best first; as many as there are copies fit. */

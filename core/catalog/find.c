@@ -72,6 +72,14 @@ size_t hf_backup_copies(const struct hf_backup *backup, struct hf_copy **ret_cop
     return count;
 }
 
+struct hf_backup *hf_catalog_newest(const struct hf_catalog *catalog, int64_t at_ms)
+{
+    for (size_t i = catalog->count; i-- > 0;)
+        if (catalog->backups[i].time_ms <= at_ms)
+            return &catalog->backups[i];
+    return NULL;
+}
+
 static int find_latest(struct hf_ctx *ctx, const struct hf_catalog *catalog, int64_t at_ms,
                        struct hf_backup **ret_backup)
 {

@@ -396,7 +396,10 @@ static int verify_all(struct hf_run *run, struct hf_ctx *ctx, const struct hf_ve
         hf_json_append(unreachable, json_string(away.items[i]));
     if (rc == HF_OK && away.count > 0)
         *ret_exit = HF_EXIT_PARTIAL; /* not all copies were looked at */
-    if (rc == HF_OK && !options->all)
+    /* The latest may be damaged, which is what is asked: an older one must not answer for it. */
+    if (rc == HF_OK && !options->all && (options->name == NULL || strcmp(options->name, "latest") == 0))
+        backup = hf_catalog_newest(catalog, options->at_ms);
+    if (rc == HF_OK && !options->all && backup == NULL)
         rc = hf_catalog_find(ctx, catalog, options->name ? options->name : "latest", options->at_ms, &backup);
     for (size_t i = 0; rc == HF_OK && i < catalog->count; i++) {
         int exit;

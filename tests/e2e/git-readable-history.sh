@@ -116,7 +116,8 @@ says 'not a bare repository'
 # A making that was killed leaves nothing for long.
 sed -i "s|^path = $T/first|path = $T/again.git|" "$ETC/conf.d/config.ini"
 sleep 1000 & gone=$!
-kill -9 $gone && wait $gone 2>/dev/null || true
+kill -9 $gone
+wait $gone 2>/dev/null || true
 mkdir -p "$T/again.git.making-$gone/objects" "$T/again.git.making-1"
 backup config >/dev/null
 absent "$T/again.git.making-$gone"

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
 # For tests of several sinks:   . "$(dirname "$0")/lib_sinks.sh"

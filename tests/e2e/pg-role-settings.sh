@@ -16,9 +16,12 @@ for setting in "default_transaction_read_only = on" "array_nulls = off" "interva
     "row_security = on" "exit_on_error = on" "session_replication_role = replica"; do
     q postgres "alter role postgres set $setting"
     rm -f "$BACKUPS"/*
-    hf backup postgres && ((RC == 0)) || fail "no backup with $setting"
-    hf restore postgres --to again && ((RC == 0)) || fail "no restore with $setting"
-    hf audit postgres && ((RC == 0)) || fail "no audit with $setting"
+    hf backup postgres
+    ((RC == 0)) || fail "no backup with $setting"
+    hf restore postgres --to again
+    ((RC == 0)) || fail "no restore with $setting"
+    hf audit postgres
+    ((RC == 0)) || fail "no audit with $setting"
     PGOPTIONS='-c default_transaction_read_only=off -c exit_on_error=off -c statement_timeout=0' q postgres 'alter role postgres reset all'
     pg_same src again
     dropdb again

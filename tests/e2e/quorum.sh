@@ -5,7 +5,7 @@
 
 make_files "$DATA/config"
 # three BROKEN…: three sinks, of which these fail, at the call $at.
-at=write
+at='write'
 three() {
     local name odd
     base_profile config files "$DATA/config" 'quorum = 2'

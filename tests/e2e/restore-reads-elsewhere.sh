@@ -16,7 +16,7 @@ flip() { # FILE OFFSET…: other bytes there
     local offset byte
     for offset in "${@:2}"; do
         byte=$(od -An -tu1 -j "$offset" -N 1 "$1")
-        printf "\\x$(printf %02x $((byte ^ 85)))" | dd of="$1" bs=1 seek="$offset" conv=notrunc status=none
+        printf '%b' "\\x$(printf %02x $((byte ^ 85)))" | dd of="$1" bs=1 seek="$offset" conv=notrunc status=none
     done
 }
 # Where part N of an artifact lies in it.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# labels: heavy
 # A network and a server that do harm in the middle: what may go well the next time is tried again and ends whole; what does not
 # leaves nothing visible, and earlier backups as they were.
 . "$(dirname "$0")/lib.sh"

@@ -85,8 +85,9 @@ static int check_roots(struct hf_ctx *ctx, const struct pg_only_list *list)
             continue;
         (void)pg_host->fail(ctx, HF_E_REFUSED, "the rows of '%s' are stored with those of all partitions of '%s'",
                             only->given, only->root);
-        return pg_host->hint(ctx, "--only takes '%s' and each of its partitions, all of them; or restore everything into "
-                                  "another database with --to DBNAME",
+        return pg_host->hint(ctx,
+                             "--only takes '%s' and each of its partitions, all of them; or restore everything into "
+                             "another database with --to DBNAME",
                              only->root);
     }
     return HF_OK;

@@ -61,9 +61,16 @@ static int add_tables(struct compare *compare, const struct pg_target *target, j
         const json_t *place = json_object_get(layout, name);
         table->columns = copy_text(place, "columns");
         table->where = copy_text(place, "where");
-        if (!pg_rows_of_json(fact, &table->expected))
+        bool readable = pg_is_name(name) && pg_is_columns(table->columns ? table->columns : "");
+        if (!readable || !pg_rows_of_json(fact, &table->expected))
             return pg_host->fail(compare->ctx, HF_E_CORRUPT, "what the backup recorded of table '%s' is not readable",
                                  name);
+    }
+    /* Whatever has rows in the backup has a fact: one that is gone must not mean that there is nothing to compare. */
+    json_object_foreach(layout, name, fact)
+    {
+        if (!json_object_get(facts, name))
+            return pg_host->fail(compare->ctx, HF_E_CORRUPT, "what the backup recorded of table '%s' is missing", name);
     }
     return HF_OK;
 }

@@ -75,6 +75,11 @@ int pg_compare_sequences(struct hf_ctx *ctx, struct pg_target *target, struct pg
     {
         if (result < 0 || (target->only.count > 0 && !json_object_get(owned, name)))
             continue;
+        if (!pg_is_name(name)) {
+            result =
+                pg_host->fail(ctx, HF_E_CORRUPT, "what the backup recorded of sequence '%s' is not readable", name);
+            continue;
+        }
         pg_text_addf(&sql, "%sSELECT %zu, last_value, is_called FROM %s", count > 0 ? " UNION ALL " : "", count, name);
         names[count] = name;
         values[count++] = value;

@@ -93,8 +93,8 @@ static void add(struct parameters *to, const char *key, const char *value)
 
 /* Of a key that stands there twice, the later value counts. The silence of a peer that is gone is noticed after two
  * minutes, where the system's default is two hours. */
-static void fill(struct parameters *to, const struct pg_source *source, struct hf_ctx *ctx, const struct pg_place *place,
-                 const char *database)
+static void fill(struct parameters *to, const struct pg_source *source, struct hf_ctx *ctx,
+                 const struct pg_place *place, const char *database)
 {
     const char *profile = pg_host->profile(ctx);
     (void)snprintf(to->name, sizeof(to->name), "holdfast%s%s", profile ? " " : "", profile ? profile : "");

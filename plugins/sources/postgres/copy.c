@@ -193,8 +193,7 @@ static int copy_table(struct pg_conn *conn, const struct pg_piece *piece, const 
 static int check_names(struct pg_conn *conn, const struct pg_piece *piece)
 {
     const struct pg_table *other = NULL;
-    int result =
-        pg_tables_check(conn, (const struct pg_table *const *)piece->tables, piece->table_count, &other);
+    int result = pg_tables_check(conn, (const struct pg_table *const *)piece->tables, piece->table_count, &other);
     if (result < 0 || !other)
         return result;
     (void)pg_host->fail(conn->ctx, HF_E_FAIL, "table %s has become another one while it was read", other->name);

@@ -50,6 +50,17 @@ static int compare(struct pg_restore *session, struct hf_ctx *ctx, struct pg_tar
     return result;
 }
 
+int pg_compare(struct pg_restore *session, struct hf_ctx *ctx, struct pg_target *target)
+{
+    double started = pg_now();
+    if (!session->source->compare || target->compared)
+        return HF_OK;
+    int result = compare(session, ctx, target);
+    target->compared = result == HF_OK;
+    target->compare_seconds = pg_now() - started;
+    return result;
+}
+
 static int look_at_chosen(struct pg_restore *session, struct hf_ctx *ctx, struct pg_target *target)
 {
     struct pg_conn *conn = NULL;
@@ -74,24 +85,20 @@ static int analyze(struct pg_restore *session, struct hf_ctx *ctx, struct pg_tar
 
 static int check(struct pg_restore *session, struct hf_ctx *ctx, struct pg_target *target)
 {
-    double times[4] = {session->started, 0, 0, 0};
     struct pg_text text = {0};
     int result = complete(session, ctx, target);
     result = result == HF_OK ? look_at_chosen(session, ctx, target) : result;
-    times[1] = pg_now();
-    if (result == HF_OK && session->source->compare)
-        result = compare(session, ctx, target);
-    times[2] = pg_now();
+    result = result == HF_OK ? pg_compare(session, ctx, target) : result;
+    double loaded = pg_now();
     if (result == HF_OK && session->source->analyze)
         result = analyze(session, ctx, target);
-    times[3] = pg_now();
     if (result < 0)
         return result;
-    pg_text_addf(&text, "'%s' loaded in %.1f s", target->database, times[1] - times[0]);
-    if (session->source->compare && !target->whole)
-        pg_text_addf(&text, ", compared in %.1f s", times[2] - times[1]);
+    pg_text_addf(&text, "'%s' loaded in %.1f s", target->database, loaded - session->started - target->compare_seconds);
+    if (target->compared && !target->whole)
+        pg_text_addf(&text, ", compared in %.1f s", target->compare_seconds);
     if (session->source->analyze)
-        pg_text_addf(&text, ", analyzed in %.1f s", times[3] - times[2]);
+        pg_text_addf(&text, ", analyzed in %.1f s", pg_now() - loaded);
     result = pg_text_check(&text, ctx);
     if (result == HF_OK)
         pg_host->log(ctx, HF_LOG_INFO, "%s", text.data);

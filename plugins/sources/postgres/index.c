@@ -61,6 +61,18 @@ static bool take_settings(struct cursor *cursor)
     return false;
 }
 
+bool pg_is_name(const char *text)
+{
+    struct cursor cursor = {text};
+    return take_names(&cursor, '.') && !*cursor.at;
+}
+
+bool pg_is_columns(const char *text)
+{
+    struct cursor cursor = {text};
+    return !*text || (take_word(&cursor, "(") && take_names(&cursor, ',') && take_word(&cursor, ")") && !*cursor.at);
+}
+
 bool pg_constraint_split(const char *statement, char **ret_table, char **ret_index, char **ret_adopt)
 {
     struct cursor cursor = {statement};

@@ -317,8 +317,8 @@ static int run_may_fail(struct load *load, const char *text)
         return fail_statement(load, rows, text);
     return !absent ? HF_OK
                    : pg_host->finding(load->conn->ctx, HF_WARNING, "left-out",
-                                      load->table[0] ? load->table : load->entry, "%s is left out: %s",
-                                      load->entry, why ? why : "it refers to something that is not there");
+                                      load->table[0] ? load->table : load->entry, "%s is left out: %s", load->entry,
+                                      why ? why : "it refers to something that is not there");
 }
 
 /* ---- statements ---- */

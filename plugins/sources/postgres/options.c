@@ -11,10 +11,10 @@ const struct hf_option pg_options[PG_OPTION_COUNT] = {
     {.key = "url",
      .type = HF_STRING,
      .flags = HF_SECRET,
-     .help =
-         "the database, as postgresql://USER:PASSWORD@HOST:PORT/DATABASE or as host=HOST dbname=DATABASE user=USER; everything that "
-         "libpq understands may stand in it, sslmode and several hosts for example. Without it and 'service' the "
-         "environment decides (PGHOST, PGDATABASE, …)"},
+     .help = "the database, as postgresql://USER:PASSWORD@HOST:PORT/DATABASE or as host=HOST dbname=DATABASE "
+             "user=USER; everything that "
+             "libpq understands may stand in it, sslmode and several hosts for example. Without it and 'service' the "
+             "environment decides (PGHOST, PGDATABASE, …)"},
     {.key = "service",
      .type = HF_STRING,
      .help = "the database, by its section in libpq's service file; instead of 'url'"},

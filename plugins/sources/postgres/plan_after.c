@@ -164,7 +164,8 @@ static struct pg_piece *add_indexes(struct after *after, const char *name, const
 static int add_large_index(struct after *after, const struct item *item)
 {
     const struct pg_schema_entry *entry = item->entry;
-    /* "t t_pkey" of a constraint. With more blanks it is not clear which one separates the two, and both make the name. */
+    /* "t t_pkey" of a constraint. With more blanks it is not clear which one separates the two, and both make the name.
+     */
     const char *space = entry->name && entry->class_oid != PG_CLASS_OID ? strchr(entry->name, ' ') : NULL;
     const char *name = space && !strchr(space + 1, ' ') ? space + 1 : entry->name;
     pg_auto_text subject =
@@ -206,8 +207,8 @@ static int add_group(struct after *after, const struct item *items, size_t count
 }
 
 /* Privileges come after everything that they could forbid: an owner may have no right to write into a table. And before
- * what runs with the rights of somebody else. As pg_restore does it. Event triggers, which could forbid anything, are the
- * very last: pg_dump has REFRESH behind them. */
+ * what runs with the rights of somebody else. As pg_restore does it. Event triggers, which could forbid anything, are
+ * the very last: pg_dump has REFRESH behind them. */
 static const struct pg_schema_entry *add_privileges(const struct pg_schema *schema, const struct pg_schema_entry *last,
                                                     struct pg_text *text)
 {

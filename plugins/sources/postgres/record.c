@@ -18,9 +18,8 @@ static int record_query(struct pg_database *database, const char *key, const cha
     pg_auto_rows rows = answer;
     if (result < 0)
         return result;
-    json_t *value = PQntuples(rows) == 1 && !PQgetisnull(rows, 0, 0)
-                        ? pg_json_of_server(PQgetvalue(rows, 0, 0))
-                        : json_object();
+    json_t *value =
+        PQntuples(rows) == 1 && !PQgetisnull(rows, 0, 0) ? pg_json_of_server(PQgetvalue(rows, 0, 0)) : json_object();
     return value ? pg_report_context(conn->ctx, database->artifact, key, value)
                  : pg_host->fail(conn->ctx, HF_E_FAIL, "%s: what the server says is no JSON", doing);
 }
@@ -99,7 +98,8 @@ static int record_tables(struct hf_ctx *ctx, const struct pg_database *database)
         failed = table->root ? add_partition(layout, table) : 0;
         if (table->into != table || failed != 0)
             continue;
-        failed = json_object_set_new_nocheck(tables, table->root ? table->root : table->name, pg_rows_json(&table->rows));
+        failed =
+            json_object_set_new_nocheck(tables, table->root ? table->root : table->name, pg_rows_json(&table->rows));
         failed = failed == 0 ? add_place(layout, table) : failed;
     }
     if (failed != 0) {

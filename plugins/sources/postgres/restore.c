@@ -196,17 +196,28 @@ static int check_found(struct pg_target *target, struct hf_ctx *ctx)
     return HF_OK;
 }
 
-static int load_part(struct pg_restore *session, struct pg_target *target, struct hf_ctx *ctx,
-                     const struct hf_part *part, struct hf_reader *reader)
+/* Before the last phase: afterwards privileges, policies and a REFRESH that calls nextval() may be in the way. */
+static int before_last(struct pg_restore *session, struct pg_target *target, struct hf_ctx *ctx)
 {
     struct pg_conn *conn = NULL;
     int result = pg_take_conn(session, target, ctx, &conn);
     if (result < 0)
         return result;
+    result = pg_load_deferred(conn, target);
+    pg_give_conn(target, conn, result);
+    return result == HF_OK ? pg_compare(session, ctx, target) : result;
+}
+
+static int load_part(struct pg_restore *session, struct pg_target *target, struct hf_ctx *ctx,
+                     const struct hf_part *part, struct hf_reader *reader)
+{
+    struct pg_conn *conn = NULL;
+    int result = part->phase == 3 ? before_last(session, target, ctx) : HF_OK;
+    result = result == HF_OK ? pg_take_conn(session, target, ctx, &conn) : result;
+    if (result < 0)
+        return result;
     if (target->into && PQtransactionStatus(conn->pq) == PQTRANS_IDLE)
         result = pg_command(conn, "begin the transaction", "BEGIN");
-    if (result == HF_OK && part->phase == 3)
-        result = pg_load_deferred(conn, target);
     result = result == HF_OK ? pg_load_part(conn, target, part, reader) : result;
     if (result == HF_OK && part->phase == 0)
         result = check_found(target, ctx);

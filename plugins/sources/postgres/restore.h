@@ -71,6 +71,8 @@ struct pg_target {
     pthread_mutex_t serial; /* with `into` held during a whole part */
     pthread_mutex_t lock;   /* of what follows */
     bool made, swapped, failed;
+    bool compared;               /* with the facts, in so many seconds */
+    double compare_seconds;
     bool no_space;               /* the server's disk is full */
     struct pg_conn **idle; /* connections that nobody uses now */
     size_t idle_count, idle_room, open_count, open_most;
@@ -147,6 +149,12 @@ int pg_analyze(struct pg_target *, struct pg_conn *);
 
 /* ---- compare ---- */
 
+/* All of a target, once, unless the profile does without. */
+int pg_compare(struct pg_restore *, struct hf_ctx *, struct pg_target *);
+/* A name as the server quotes it, alone or with its schema; a list of columns in parentheses, or nothing. What a manifest says
+ * is not trusted to be that. */
+bool pg_is_name(const char *);
+bool pg_is_columns(const char *);
 /* Against the facts, over these connections at once. HF_E_CORRUPT names what differs. */
 int pg_compare_tables(struct hf_ctx *, struct pg_target *, struct pg_conn *const *conns, size_t count);
 int pg_compare_sequences(struct hf_ctx *, struct pg_target *, struct pg_conn *);

@@ -26,10 +26,11 @@ enum {
     WANTED
 };
 
-/* Rows move to another partition when a hash comes out otherwise, which it does where it is taken from OIDs: of an enum's
- * value, in whatever it is contained, and of what is named (regclass). The operator class knows, also where the key is an
- * expression. Such a tree is loaded through its root. An extension's tables have their constraints from the beginning: those that others
- * refer to come first, by rank. The last column: the data were not excluded by a pattern. */
+/* Rows move to another partition when a hash comes out otherwise, which it does where it is taken from OIDs: of an
+ * enum's value, in whatever it is contained, and of what is named (regclass). The operator class knows, also where the
+ * key is an expression. Such a tree is loaded through its root. An extension's tables have their constraints from the
+ * beginning: those that others refer to come first, by rank. The last column: the data were not excluded by a pattern.
+ */
 static const char query[] =
     "WITH RECURSIVE tree(root, oid) AS ("
     " SELECT p.partrelid, p.partrelid FROM pg_partitioned_table p WHERE p.partstrat = 'h' AND EXISTS ("

@@ -302,6 +302,25 @@ START_TEST(stranger_after_commit_record)
 }
 END_TEST
 
+/* What the sink has locked stays, with its record, until it may go; no later run is kept from its work by that. */
+START_TEST(locked_leftover)
+{
+    struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
+
+    sample_expect_ok(hf_commit_begin(&ctx, &sink.instance, manifest), &ctx);
+    for (size_t i = 0; i < manifest->artifact_count; i++)
+        memory_sink_set(&sink, manifest->artifacts[i].key, manifest->artifacts[i].key, manifest->artifacts[i].bytes);
+    sink.locked = manifest->artifacts[0].key;
+    sweep_ok();
+    ck_assert_ptr_nonnull(memory_sink_at(&sink, manifest->artifacts[0].key));
+    ck_assert_ptr_nonnull(memory_sink_at(&sink, SAMPLE_ID ".commit.json"));
+    sink.locked = NULL;
+    sweep_ok();
+    expect_gone();
+    hf_manifest_free(manifest);
+}
+END_TEST
+
 START_TEST(lost_manifest)
 {
     struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
@@ -426,6 +445,7 @@ Suite *suite_commit(void)
     tcase_add_test(tcase, abort_after_failure);
     tcase_add_test(tcase, taken_names);
     tcase_add_test(tcase, stranger_after_commit_record);
+    tcase_add_test(tcase, locked_leftover);
     tcase_add_test(tcase, lost_manifest);
     tcase_add_test(tcase, hostile_records);
     tcase_add_test(tcase, record_of_another_kind_or_backup);

@@ -287,15 +287,18 @@ static int list(void *self, struct hf_ctx *ctx, const char *prefix, int (*each)(
 static int remove_object(void *self, struct hf_ctx *ctx, const char *key)
 {
     struct memory_sink *sink = self;
-    bool effect, there, failed;
+    bool effect, there, failed, refused;
     size_t at;
 
     pthread_mutex_lock(&sink->lock);
     failed = faulty(sink, ctx, &effect);
     at = place_of(sink, key, &there);
-    if (effect && there)
+    refused = !failed && there && sink->locked != NULL && strcmp(sink->locked, key) == 0;
+    if (effect && there && !refused)
         erase(sink, at);
     pthread_mutex_unlock(&sink->lock);
+    if (refused)
+        return hf_fail(ctx, HF_E_REFUSED, "'%s' is locked", key);
     return failed ? fail_fault(sink, ctx) : HF_OK;
 }
 

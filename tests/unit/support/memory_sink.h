@@ -41,6 +41,7 @@ struct memory_sink {
     unsigned put_calls;
     int fault_code; /* what a failing call returns; HF_E_IO at first */
     unsigned sweeps;
+    const char *locked; /* a key that may not be removed; NULL: none */
 };
 
 void memory_sink_init(struct memory_sink *, const char *name);
