@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# labels: heavy
 # Keys from the profile, the files of the AWS tools, and the metadata services of containers and machines; temporary ones are
 # renewed in the middle of an upload. None is ever to be seen.
 . "$(dirname "$0")/lib.sh"
@@ -87,6 +88,7 @@ uploading() { AWS_ACCESS_KEY_ID=$access AWS_SECRET_ACCESS_KEY=$secret uploads | 
 wait_for 10 uploading
 echo '{"AccessKeyId": "second-pair", "SecretAccessKey": "second-pair-secret"}' >"$T/keys"
 wait_for 10 eval '(($(grep -c "^GET.*backup-role" "$T/asked") >= 3))'
+sleep 1 # what was signed with the first pair has reached the server
 admin key rm --uid=test --access-key=first-pair >/dev/null
 RC=0
 wait "$run" || RC=$?

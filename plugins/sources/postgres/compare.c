@@ -69,7 +69,8 @@ static int add_tables(struct compare *compare, const struct pg_target *target, j
     /* Whatever has rows in the backup has a fact: one that is gone must not mean that there is nothing to compare. */
     json_object_foreach(layout, name, fact)
     {
-        if (!json_object_get(facts, name))
+        const char *root = json_string_value(json_object_get(fact, "root")); /* whose rows a partition's are */
+        if (!json_object_get(facts, root ? root : name))
             return pg_host->fail(compare->ctx, HF_E_CORRUPT, "what the backup recorded of table '%s' is missing", name);
     }
     return HF_OK;
