@@ -71,3 +71,19 @@ if grep -rqF "$(cat "$T/key")" "$OUT" "$ERR"; then fail 'the key is to be seen';
 # The bucket's name in front of the host's.
 ENDPOINT=${S3_ENDPOINT/127.0.0.1/localhost} s3_profile config files "$DATA/config" 'style = virtual'
 expect 0 verify config
+
+# Many artifacts of one backup, which wait for each other: in memory as long as they are few and small, then in the bucket.
+for number in {1..9}; do
+    head -c 900000 /dev/urandom >"$T/noise"
+    sqlite3 "$DATA/$number.db" "create table t (x); insert into t values (readfile('$T/noise'))"
+done
+s3_profile databases sqlite "$DATA/*.db" 'part_size = 5M'
+json 0 backup databases
+equal 'artifacts' 9 "$(j '.results[0].artifacts | length')"
+no_uploads
+expect 0 verify databases
+expect 0 restore databases --to "$T/databases"
+for number in {1..9}; do
+    equal "content of database $number" "$(sqlite3 "$DATA/$number.db" 'select hex(x) from t' | sha256sum)" \
+        "$(sqlite3 "$T/databases/$number.db" 'select hex(x) from t' | sha256sum)"
+done
