@@ -5,12 +5,12 @@
 #include "files.h"
 #include <endian.h>
 #include <jansson.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
-#define SUM 32
+#define SUM sizeof(XXH128_canonical_t)
 #define BLOCK (64 * 1024) /* contents are taken in blocks, so that one of zeros, as in a hole, costs nothing */
 #define MAX_PARTS 10000000u
 
@@ -22,7 +22,7 @@ struct digest {
 };
 
 struct digest_part {
-    EVP_MD_CTX *sha;
+    XXH3_state_t *hash;
     uint64_t entries, bytes;
     uint64_t zero_blocks; /* of the current entry, not taken in yet; before what is in `block` */
     size_t used;
@@ -52,8 +52,8 @@ struct digest_part *digest_part_new(void)
     struct digest_part *part = calloc(1, sizeof(*part));
     if (!part)
         return NULL;
-    part->sha = EVP_MD_CTX_new();
-    if (!part->sha || EVP_DigestInit_ex(part->sha, EVP_sha256(), NULL) != 1) {
+    part->hash = XXH3_createState();
+    if (!part->hash || XXH3_128bits_reset(part->hash) != XXH_OK) {
         digest_part_free(part);
         return NULL;
     }
@@ -64,13 +64,13 @@ void digest_part_free(struct digest_part *part)
 {
     if (!part)
         return;
-    EVP_MD_CTX_free(part->sha);
+    XXH3_freeState(part->hash);
     free(part);
 }
 
 static int add(struct digest_part *part, const void *data, size_t size)
 {
-    return EVP_DigestUpdate(part->sha, data, size) == 1 ? 0 : -1;
+    return XXH3_128bits_update(part->hash, data, size) == XXH_OK ? 0 : -1;
 }
 
 static int add_number(struct digest_part *part, uint64_t number)
@@ -207,11 +207,9 @@ int digest_zeros(struct digest_part *part, int64_t size)
 
 int digest_part_done(struct digest *digest, struct digest_part *part, uint32_t number)
 {
-    unsigned char sum[SUM];
-    int r =
-        number >= 1 && number <= MAX_PARTS && end_contents(part) == 0 && EVP_DigestFinal_ex(part->sha, sum, NULL) == 1
-            ? 0
-            : -1;
+    XXH128_canonical_t sum;
+    int r = number >= 1 && number <= MAX_PARTS && end_contents(part) == 0 ? 0 : -1;
+    XXH128_canonicalFromHash(&sum, XXH3_128bits_digest(part->hash));
     pthread_mutex_lock(&digest->lock);
     if (r == 0 && number > digest->room) {
         uint32_t room = number < 512 ? 1024 : number * 2;
@@ -225,7 +223,7 @@ int digest_part_done(struct digest *digest, struct digest_part *part, uint32_t n
         }
     }
     if (r == 0) {
-        memcpy(digest->sums + (size_t)(number - 1) * SUM, sum, SUM);
+        memcpy(digest->sums + (size_t)(number - 1) * SUM, &sum, SUM);
         digest->count = number > digest->count ? number : digest->count;
         digest->entries += part->entries;
         digest->bytes += part->bytes;
@@ -237,13 +235,12 @@ int digest_part_done(struct digest *digest, struct digest_part *part, uint32_t n
 
 char *digest_fact(struct digest *digest)
 {
-    unsigned char sum[SUM];
+    XXH128_canonical_t sum;
     char hex[2 * SUM + 1], *json = NULL;
-    if (EVP_Digest(digest->sums ? digest->sums : sum, (size_t)digest->count * SUM, sum, NULL, EVP_sha256(), NULL) != 1)
-        return NULL;
-    for (int i = 0; i < SUM; i++)
-        snprintf(hex + 2 * i, 3, "%02x", sum[i]);
-    if (asprintf(&json, "{\"sha256\":\"%s\",\"entries\":%llu,\"bytes\":%llu}", hex, (unsigned long long)digest->entries,
+    XXH128_canonicalFromHash(&sum, XXH3_128bits(digest->sums, digest->count * SUM));
+    for (size_t i = 0; i < SUM; i++)
+        snprintf(hex + 2 * i, 3, "%02x", sum.digest[i]);
+    if (asprintf(&json, "{\"xxh128\":\"%s\",\"entries\":%llu,\"bytes\":%llu}", hex, (unsigned long long)digest->entries,
                  (unsigned long long)digest->bytes) < 0)
         return NULL;
     return json;

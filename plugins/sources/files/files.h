@@ -89,9 +89,10 @@ const char *inode_carrier(const struct inode *);
 bool inode_other(struct inodes *, struct inode *, char **ret_path, const struct root **ret_root);
 bool inode_is(const struct inode *, const struct stat *);
 
-/* What the artifact holds, as one number: SHA-256 over each part's names, kinds, modes, owners, link targets,
+/* What the artifact holds, as one number: XXH3 of 128 bits over each part's names, kinds, modes, owners, link targets,
  * attributes and contents (not times; blocks of zeros only by their number), then over the parts' sums in order.
- * Everything comes from the entries as they are in the tar, so that the artifact alone gives it again. */
+ * Everything comes from the entries as they are in the tar, so that the artifact alone gives it again. It tells whether
+ * two states are the same, and costs next to nothing; the artifact's SHA-256 is what proves that nobody forged it. */
 struct digest;
 struct digest_part;
 struct digest *digest_new(void);

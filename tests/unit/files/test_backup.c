@@ -166,7 +166,7 @@ START_TEST(damage_is_found)
     part->data[part->used - 512 + 1] ^= 4; /* of the last header's name */
     verify_is(HF_E_CORRUPT);
     part->data[part->used - 512 + 1] ^= 4;
-    fake_set_fact(world.fake, "content", "{\"sha256\":\"00\",\"entries\":4,\"bytes\":25}");
+    fake_set_fact(world.fake, "content", "{\"xxh128\":\"00\",\"entries\":4,\"bytes\":25}");
     verify_is(HF_E_CORRUPT);
 }
 END_TEST
