@@ -187,7 +187,9 @@ static const struct hf_plugin plugin = {
         "when it is complete it is flushed to the disk, renamed without ever replacing another file, and the folder is "
         "flushed, too. What a crashed run leaves is removed by the next. A hidden file, '" DIR_LOCK_PREFIX
         "PROFILE_', is "
-        "locked while a run writes, so that runs of several users or machines do not take away each other's files.\n\n"
+        "locked while a run writes, so that runs of several users or machines do not take away each other's files. "
+        "Large objects do not stay in the page cache, neither when they are written nor when they are read: it belongs "
+        "to the machine's other programs, and what is verified comes from the disk.\n\n"
         "The folder may be a mounted disk or network share; over NFS, where no rename can promise not to replace a "
         "file, objects "
         "become visible by a hard link. When it is missing nothing is written, unless create says "

@@ -13,19 +13,37 @@
 #include <time.h>
 #include <unistd.h>
 
+/* How often what was read leaves the page cache, in which the machine's other programs keep what they need. Less than
+ * the least stays: lists and records are read again and again. */
+#define DROP_EVERY ((uint64_t)8 << 20)
+#define DROP_LEAST ((uint64_t)1 << 20)
+/* The cache's largest pages. One that is only in part in a range that is to be dropped is not dropped. */
+#define LARGEST_PAGE ((uint64_t)2 << 20)
+
 struct get {
     const struct dir *self;
     char *key;
     int fd;
     uint64_t offset;
-    uint64_t left; /* UINT64_MAX: to the end */
+    uint64_t begin, dropped; /* what is between was read, and has left the cache */
+    uint64_t left;           /* UINT64_MAX: to the end */
 };
+
+static void drop_behind(struct get *get, uint64_t least)
+{
+    if (get->offset - get->dropped < least)
+        return;
+    uint64_t from = get->begin / LARGEST_PAGE * LARGEST_PAGE;
+    (void)posix_fadvise(get->fd, (off_t)from, (off_t)(get->offset - from), POSIX_FADV_DONTNEED);
+    get->dropped = get->offset;
+}
 
 void dir_get_end(void *opaque)
 {
     struct get *get = opaque;
     if (!get)
         return;
+    drop_behind(get, DROP_LEAST);
     dir_close(&get->fd);
     free(get->key);
     free(get);
@@ -76,7 +94,13 @@ int dir_get_begin(void *opaque, struct hf_ctx *ctx, const char *key, uint64_t of
     struct get *get = calloc(1, sizeof(*get));
     if (!get)
         return dir_host->fail(ctx, HF_E_NOMEM, "out of memory");
-    *get = (struct get){.self = opaque, .key = strdup(key), .fd = -1, .offset = offset, .left = length};
+    *get = (struct get){.self = opaque,
+                        .key = strdup(key),
+                        .fd = -1,
+                        .offset = offset,
+                        .begin = offset,
+                        .dropped = offset,
+                        .left = length};
     status = get->key ? open_object(get, ctx) : dir_host->fail(ctx, HF_E_NOMEM, "out of memory");
     if (status == HF_OK)
         status = check_object(get, ctx);
@@ -108,6 +132,7 @@ int64_t dir_get_read(void *opaque, struct hf_ctx *ctx, void *data, size_t size)
         return dir_host->fail(ctx, HF_E_CORRUPT, "'%s/%s' ends at byte %llu, %llu bytes too early", get->self->path,
                               get->key, (unsigned long long)get->offset, (unsigned long long)get->left);
     get->offset += (uint64_t)got;
+    drop_behind(get, DROP_EVERY);
     if (get->left != UINT64_MAX)
         get->left -= (uint64_t)got;
     return got;
