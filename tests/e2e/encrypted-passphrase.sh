@@ -102,4 +102,13 @@ sed -i "s,^identity = .*,recipient = $secret," "$ETC/conf.d/files.ini"
 expect 2 config validate
 says 'is a secret key'
 if grep -qF "$secret" "$OUT" "$ERR"; then fail 'a secret key in the wrong place is shown'; fi
+printf '%s\n' "$secret" >"$T/secret"
+chmod 600 "$T/secret"
+sed -i "s,^recipient = .*,identity = \${file:$T/secret}," "$ETC/conf.d/files.ini" # its text, where its file's name belongs
+for what in 'config show' 'config validate' check backup; do
+    # shellcheck disable=SC2086
+    expect 2 $what files
+    says 'is a secret key itself' 'to a file of mode 0600'
+    if grep -qF "$secret" "$OUT" "$ERR"; then fail "$what shows a secret key that stands in place of its file"; fi
+done
 nothing_left_over

@@ -63,6 +63,10 @@ static int add_recipients(struct age *age, struct hf_ctx *ctx, const char *const
 
 static int check_options(const struct age *age, struct hf_ctx *ctx)
 {
+    if (age->identity_path != NULL && age_hide_secrets(ctx, age->identity_path)) {
+        age_host->fail(ctx, HF_E_CONFIG, "'identity' is a secret key itself, and must name the file that holds it");
+        return age_host->hint(ctx, "write the key to a file of mode 0600, and say: identity = FILE");
+    }
     if (age->passphrase != NULL && (age->recipient_count > 0 || age->identity_path != NULL)) {
         age_host->fail(ctx, HF_E_CONFIG, "'passphrase' goes with neither 'recipient' nor 'identity'");
         return age_host->hint(ctx, "an age file is encrypted to keys or with a passphrase, never both");

@@ -116,6 +116,9 @@ bool age_arg_equals(const struct age_stanza *, size_t index, const char *text);
 
 /* --- recipients.c --- */
 
+/* Whether there is a secret key in a text that should have none: then no message and no output shows it. */
+bool age_hide_secrets(struct hf_ctx *, const char *text);
+
 struct age_recipient {
     enum age_kind kind;
     unsigned char key[AGE_KEY_SIZE]; /* of X25519 */

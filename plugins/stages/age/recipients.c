@@ -5,12 +5,33 @@
 #include "age.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { SECRET_TOLD = 24 }; /* less of a secret key than so many characters is a name, perhaps of a file */
+
+bool age_hide_secrets(struct hf_ctx *ctx, const char *text)
+{
+    bool any = false;
+
+    while ((text = strcasestr(text, "AGE-SECRET-KEY-1")) != NULL) {
+        size_t length = strspn(text, "-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+        char *key = length < SECRET_TOLD ? NULL : strndup(text, length);
+
+        if (key != NULL) {
+            age_host->redact(ctx, key);
+            age_wipe(key, length);
+            any = true;
+        }
+        free(key);
+        text += length;
+    }
+    return any;
+}
 
 static int no_recipient(struct hf_ctx *ctx, const char *text)
 {
-    if (strncasecmp(text, "AGE-SECRET-KEY-", 15) == 0) {
-        age_host->redact(ctx, text);
+    if (age_hide_secrets(ctx, text)) {
         age_host->fail(ctx, HF_E_CONFIG, "'recipient' is a secret key, and must be a public one");
         return age_host->hint(ctx, "keep the secret key in a file of mode 0600, and name that as 'identity'");
     }

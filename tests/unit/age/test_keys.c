@@ -67,6 +67,9 @@ START_TEST(options_that_go_together)
         {{"passphrase", "", NULL}, "is empty", HF_E_CONFIG},
         {{"recipient", "age1abc", NULL}, "'age1abc' is no recipient", HF_E_CONFIG},
         {{"recipient", FORGE_SECRET, NULL}, "is a secret key", HF_E_CONFIG},
+        {{"recipient", "x," FORGE_SECRET, NULL}, "is a secret key", HF_E_CONFIG},
+        {{"identity", "/etc/" FORGE_SECRET, NULL}, "is a secret key itself", HF_E_CONFIG},
+        {{"identity", "/etc/age-secret-key-1.txt", NULL}, "", HF_OK},
         {{"recipient", "ssh-rsa AAAA", NULL}, "not supported", HF_E_UNSUPPORTED},
         {{"recipient", "\"" SSH_PUBLIC " me@here\"", NULL}, "", HF_OK},
         {{"recipient", SSH_PUBLIC, NULL}, "", HF_OK}, /* two items, and meant as one */
