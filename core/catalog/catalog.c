@@ -352,18 +352,53 @@ static int load_share(struct hf_ctx *ctx, struct hf_instance *sink, const char *
     return rc;
 }
 
-/* Two backups under one name, made by two who did not know of each other: which is meant cannot be told, so the first is. */
-static void set_apart(const struct hf_backup *into, struct hf_copy *copy)
+static bool found_damaged(const struct hf_copy *copy)
 {
-    for (size_t i = 0; i < into->copy_count; i++) {
-        if (into->copies[i].unreadable || copy->unreadable || hf_copy_same(&into->copies[i], copy))
+    return copy->verified.level != HF_LEVEL_NONE && !copy->verified.whole;
+}
+
+static void put_apart(struct hf_copy *copy, const struct hf_copy *from)
+{
+    free(copy->problem);
+    copy->problem =
+        hf_strf("its manifest is not that of sink '%s': it is another backup of the same name", from->sink->name);
+    copy->apart = copy->apart || copy->whole;
+    copy->whole = false;
+}
+
+/* Two backups under one name, made by two who did not know of each other, or a manifest that was changed: which is
+ * meant cannot be told, so the first is, unless a check knew better. `count`: the copies that were there before. */
+static void set_apart(struct hf_copy *copies, size_t count, struct hf_copy *copy)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (copies[i].unreadable || copy->unreadable || hf_copy_same(&copies[i], copy))
             continue;
-        free(copy->problem);
-        copy->problem = hf_strf("its manifest is not that of sink '%s': it is another backup of the same name",
-                                into->copies[i].sink->name);
-        copy->whole = false;
-        return;
+        if (!found_damaged(&copies[i]) || found_damaged(copy)) {
+            put_apart(copy, &copies[i]);
+            return;
+        }
+        put_apart(&copies[i], copy);
     }
+}
+
+void hf_backup_distrust(struct hf_backup *backup, const struct hf_copy *bad, const char *why)
+{
+    for (size_t i = 0; i < backup->copy_count; i++) {
+        struct hf_copy *copy = &backup->copies[i];
+
+        if (hf_copy_same(copy, bad)) {
+            copy->whole = copy->apart = false;
+            copy->unreadable = true;
+        } else if (!copy->apart) {
+            continue;
+        }
+        copy->whole = copy->apart;
+        copy->apart = false;
+        free(copy->problem);
+        copy->problem = copy->whole ? NULL : hf_strdup(why);
+    }
+    for (size_t i = 1; i < backup->copy_count; i++)
+        set_apart(backup->copies, i, &backup->copies[i]);
 }
 
 /* Where the figures of a backup come from, when its copies do not agree: the first copy that is whole, else the first
@@ -372,10 +407,10 @@ static void merge_copy(struct hf_backup *into, struct hf_backup *from)
 {
     bool better;
 
-    set_apart(into, from->copies);
+    set_apart(into->copies, into->copy_count, from->copies);
     better = (from->copies->whole && !hf_backup_best_copy(into)) ||
-                  (from->copies->whole && !hf_backup_best_copy(into)->whole) ||
-                  (!from->copies->unreadable && !hf_backup_best_copy(into));
+             (from->copies->whole && !hf_backup_best_copy(into)->whole) ||
+             (!from->copies->unreadable && !hf_backup_best_copy(into));
 
     if (better) {
         into->start_ms = from->start_ms;

@@ -23,6 +23,7 @@ struct hf_copy {
     bool whole;               /* manifest readable; every artifact and the .sha256 there, with the manifest's size */
     char *problem;            /* why not; NULL when whole                                                         */
     bool unreadable;          /* the manifest cannot be read: retention leaves it alone                           */
+    bool apart;               /* not whole only because its manifest is not that of another copy                  */
     struct hf_verified verified;
     uint64_t digest[2];       /* of the manifest's bytes: the same in every copy of one backup */
 };
@@ -51,7 +52,7 @@ int hf_catalog_load(struct hf_ctx *, const char *profile, struct hf_instance *co
                     struct hf_strings *ret_unreachable, struct hf_catalog **ret_catalog);
 void hf_catalog_free(struct hf_catalog *);
 /* Adds what one sink's catalog has, and frees it. A copy of an id whose manifest is another than that of the copies before it is
- * no copy, whatever its name: it counts as not whole. */
+ * no copy, whatever its name: it counts as not whole; unless a check has found one of them damaged and the other not. */
 void hf_catalog_merge(struct hf_catalog *, struct hf_catalog *of_one_sink);
 
 /* `name`: "latest", an id, a unique prefix of one, or the time part of one; at_ms (INT64_MAX: none) as an upper bound for
@@ -66,6 +67,9 @@ struct hf_backup *hf_catalog_newest(const struct hf_catalog *, int64_t at_ms);
 struct hf_copy *hf_backup_best_copy(const struct hf_backup *);
 /* Those that can stand in for each other, the best first; as many as there are copies fit. */
 size_t hf_backup_copies(const struct hf_backup *, struct hf_copy **ret_copies);
+/* The copy's manifest turned out to be damaged: all copies with the same one count as unreadable, and those that only were not
+ * like it are whole again. */
+void hf_backup_distrust(struct hf_backup *, const struct hf_copy *, const char *why);
 bool hf_backup_verified(const struct hf_backup *); /* a whole copy was verified at level digest or better, and found whole */
 
 int hf_catalog_manifest(struct hf_ctx *, struct hf_instance *sink, const char *id, struct hf_manifest **ret_manifest);

@@ -84,7 +84,8 @@ static void consider(const struct copying *self, const struct hf_backup *backup,
     item->backup = backup;
     item->there = find_there(self, backup->id);
     item->source = choose_source(self, backup, NULL);
-    if (item->there != NULL && item->there->whole && item->source != NULL && !hf_copy_same(item->there, item->source))
+    if (item->there != NULL && item->there->whole && !found_damaged(item->there) && item->source != NULL &&
+        !hf_copy_same(item->there, item->source))
         decide(item, "in-the-way", HF_EXIT_REFUSED, "another backup of the same name is there");
     else if (item->there != NULL && item->there->whole && !found_damaged(item->there))
         decide(item, "there", HF_EXIT_OK, NULL);

@@ -314,25 +314,58 @@ static int load_manifest(struct restore *self, struct hf_ctx *ctx, const char *i
     return rc == HF_OK ? hf_seal_open(self->run, ctx, &self->manifest) : ctx->error.code;
 }
 
+/* A seal that does not open may be damaged, and the digests do not cover it. Whether there is a copy with another one;
+ * then that is the next to try. A key that does not fit, fits none of them, which is said in the end. */
+static bool distrust(struct restore *self, struct hf_ctx *ctx, struct hf_backup *backup, const struct hf_copy *copy)
+{
+    hf_auto_free char *key = hf_key_manifest(backup->id);
+    const struct hf_copy *next;
+    int code = ctx->error.code;
+
+    if (self->options->sink != NULL || self->manifest == NULL || (code != HF_E_CORRUPT && code != HF_E_AUTH))
+        return false;
+    hf_backup_distrust(backup, copy, ctx->error.text);
+    next = hf_backup_best_copy(backup);
+    if (next == NULL)
+        return false;
+    hf_services_finding(&self->run->services, HF_WARNING, "read-elsewhere", key, "read from sink '%s': %s",
+                        next->sink->name, ctx->error.text);
+    hf_error_clear(&ctx->error);
+    hf_manifest_free(self->manifest);
+    self->manifest = NULL;
+    return true;
+}
+
+/* The copies to read from, and the manifest. */
+static int load_backup(struct restore *self, struct hf_ctx *ctx, struct hf_backup *backup, json_t *json)
+{
+    struct hf_copy *copies[SINKS_MAX];
+    int rc;
+
+    do {
+        rc = list_copies(self, ctx, backup, copies, &self->sink_count);
+        if (rc != HF_OK)
+            return rc;
+        for (size_t i = 0; i < self->sink_count; i++)
+            self->sinks[i] = copies[i]->sink;
+        if (!copies[0]->whole)
+            hf_log(HF_LOG_WARNING, NULL, "'%s' in sink '%s' is not whole: %s", backup->id, copies[0]->sink->name,
+                   copies[0]->problem ? copies[0]->problem : "unknown");
+        rc = load_manifest(self, ctx, backup->id, json);
+    } while (rc != HF_OK && distrust(self, ctx, backup, copies[0]));
+    return rc;
+}
+
 static int choose(struct restore *self, struct hf_ctx *ctx, struct hf_catalog *catalog, json_t *json)
 {
     const struct hf_restore_options *options = self->options;
     struct hf_backup *backup = NULL;
-    struct hf_copy *copies[SINKS_MAX];
     int rc = hf_catalog_find(ctx, catalog, options->name ? options->name : "latest", options->at_ms, &backup);
 
     if (rc != HF_OK)
         return rc;
     hf_json_set_text(json, "id", backup->id);
-    rc = list_copies(self, ctx, backup, copies, &self->sink_count);
-    if (rc != HF_OK)
-        return rc;
-    for (size_t i = 0; i < self->sink_count; i++)
-        self->sinks[i] = copies[i]->sink;
-    if (!copies[0]->whole)
-        hf_log(HF_LOG_WARNING, NULL, "'%s' in sink '%s' is not whole: %s", backup->id, copies[0]->sink->name,
-               copies[0]->problem ? copies[0]->problem : "unknown");
-    return load_manifest(self, ctx, backup->id, json);
+    return load_backup(self, ctx, backup, json);
 }
 
 static void report(struct hf_report *result, const struct restore *self, const struct hf_services *services,

@@ -141,3 +141,29 @@ absent "$T/target/ledger"
 cp "$T/manifest" "$BACKUPS/$id.manifest.json"
 expect 0 verify --all --level content
 nothing_left_over
+
+# A second sink has it whole: then that is restored, whatever became of the seal in the first; and once a check has found
+# it, the first one's copy is the one that is not counted.
+mkdir "$T/second"
+printf '\n[sink second]\nplugin = dir\npath = %s\n' "$T/second" >>"$ETC/conf.d/ledger.ini"
+expect 0 copy "$id" --from local --to second
+sealed=$(grep -bo '"sealed": "' "$BACKUPS/$id.manifest.json" | cut -d: -f1)
+for place in 120 1500; do # the wrapped key, the text
+    flip "$BACKUPS/$id.manifest.json" $((sealed + place))
+    json 0 restore "$id" --to "$T/target"
+    holds '.results[0] | .sink == "second" and ([.findings[].code] == ["read-elsewhere"])'
+    same_tree "$DATA/ledger" "$T/target/ledger"
+    rm -rf "$T/target"
+    hf restore "$id" --sink local --to "$T/target"
+    [[ $RC != 0 ]] || fail 'restored by a manifest that is damaged'
+    absent "$T/target/ledger"
+    cp "$T/manifest" "$BACKUPS/$id.manifest.json"
+done
+flip "$BACKUPS/$id.manifest.json" $((sealed + 1500))
+json 5 verify "$id"
+holds '[.results[0].checks[].whole] == [false, true]'
+expect 0 restore "$id" --to "$T/target"
+if grep -qF 'is not whole' "$ERR"; then fail 'the copy that is whole counts as none'; fi
+expect 0 copy "$id" --from second --to local --replace
+expect 0 verify "$id" --level content
+nothing_left_over
