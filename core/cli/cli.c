@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { JSON_SCHEMA = 1 };
@@ -18,6 +19,16 @@ static bool standard_descriptors_open(void)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) != fd)
             return false;
     return true;
+}
+
+/* The memory of this process holds passwords, keys, and what it backs up. A limit of one byte is too little for a file, and is
+ * what tells the kernel (fs/coredump.c) to start no handler either. */
+static void leave_no_core(void)
+{
+    struct rlimit limit = {0};
+    (void)getrlimit(RLIMIT_CORE, &limit);
+    limit.rlim_cur = limit.rlim_max > 0 ? 1 : 0;
+    (void)setrlimit(RLIMIT_CORE, &limit); /* lowering it, or raising it within what is allowed, cannot fail */
 }
 
 /* Also when the command line cannot be understood, --json has its say. */
@@ -107,6 +118,7 @@ int hf_cli_main(int argc, char *const *argv)
     struct hf_cli cli = {.json = wants_json(argc, argv), .cancel.event_fd = -1};
     if (!standard_descriptors_open())
         return HF_EXIT_FAILED;
+    leave_no_core();
     cli.results = json_array();
     if (run(&cli, argc, argv) < 0) {
         cli.exit = hf_exit_of_code(cli.ctx.error.code);

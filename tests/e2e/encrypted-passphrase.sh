@@ -63,6 +63,22 @@ same_tree "$DATA/config" "$T/back/$DATA/config"
 run 0 restore --artifact "$BACKUPS"/sqlite_signals_*.db.zst.age --to "$T/db"
 sound "$T/db/signals.db"
 
+# Nor is it in what is left of a process that crashes while it holds the passphrase.
+mkfifo "$T/stuck"
+(
+    cd "$T/tmp"
+    ulimit -c unlimited
+    exec "$HOLDFAST" --config "$ETC" restore --artifact "$T/stuck" --source files --to "$T/none"
+) >"$OUT" 2>"$ERR" </dev/null &
+stuck=$!
+for ((i = 0; i < 100; i++)); do
+    grep -q '^Max core file size *1 ' "/proc/$stuck/limits" && break
+    sleep 0.02
+done
+kill -ABRT "$stuck"
+wait "$stuck" || true
+[[ -z $(find "$T/tmp" -name 'core*') ]] || fail 'a process that held the passphrase left a core'
+
 # From the environment; a wrong one says so, an open file is refused.
 sed -i 's/^passphrase = .*/passphrase = ${env:BACKUP_PASSPHRASE}/' "$ETC/conf.d/files.ini"
 run 2 check files
