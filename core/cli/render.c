@@ -126,9 +126,7 @@ void hf_report_print_errors(const json_t *report, bool findings)
         if (strcmp(outcome, "failed") != 0 && strcmp(outcome, "in-the-way") != 0)
             continue;
         hf_auto_free char *about = hf_strf("'%s' was not copied: ", id);
-        print_of_profile(profile, about, what,
-                         strcmp(outcome, "in-the-way") == 0 ? "look at it, and if it is damaged: --replace"
-                                                            : hf_member_text(item, "hint"));
+        print_of_profile(profile, about, what, hf_member_text(item, "hint"));
     }
     static const char *const checks[] = {"checks", "verification"};
     for (size_t i = 0; i < HF_COUNT(checks); i++) {

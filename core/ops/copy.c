@@ -8,6 +8,7 @@
 #include "base/cancel.h"
 #include "base/log.h"
 #include "catalog/retention.h"
+#include "ops/content.h"
 #include "ops/transfer.h"
 #include "pipeline/crew.h"
 
@@ -18,9 +19,10 @@ struct item {
     const struct hf_backup *backup;
     const struct hf_copy *there; /* in the target; NULL: nothing */
     const struct hf_copy *source;
-    const char *outcome;
+    const char *outcome, *advice; /* advice: may be NULL */
     char *reason;
     bool todo;
+    bool unproven; /* it is there, whole by its size, and nobody has read it back: a copying was killed, maybe */
     uint64_t bytes;
     int64_t took_ms;
     int exit;
@@ -34,10 +36,12 @@ struct copying {
     struct hf_world quiet;         /* without a watch: there is one for all */
     struct hf_instance *from, *to; /* from NULL: whichever has it */
     struct hf_catalog *catalog, *target;
+    struct hf_strings away; /* sinks that might have been read from */
     struct item *items;
     size_t count;
     struct hf_task *tasks; /* one for each item in `order` */
     struct item **order;
+    bool named;         /* one backup by its id, not the latest */
     int level, threads; /* threads: artifacts of one backup at once */
 };
 
@@ -78,22 +82,52 @@ static void decide(struct item *item, const char *outcome, int exit, const char 
     item->reason = hf_strdup(reason);
 }
 
+static void decide_in_the_way(struct item *item, const char *reason, bool another)
+{
+    decide(item, "in-the-way", HF_EXIT_REFUSED, reason);
+    item->advice = another ? "--replace never touches another backup: look at both, and move the one that is not meant"
+                           : "look at it, and if it is damaged: --replace";
+}
+
+/* Does a sink to copy from have another backup under this name, and none the one that is there? */
+static bool another_is_there(const struct copying *self, const struct hf_backup *backup, const struct hf_copy *there)
+{
+    bool same = false, other = false;
+
+    for (size_t i = 0; i < backup->copy_count; i++) {
+        const struct hf_copy *copy = &backup->copies[i];
+
+        if (copy->sink == self->to || copy->unreadable)
+            continue;
+        same = same || hf_copy_same(copy, there);
+        other = other || !hf_copy_same(copy, there);
+    }
+    return other && !same;
+}
+
+static bool never_checked(const struct hf_copy *copy)
+{
+    return copy->verified.level == HF_LEVEL_NONE;
+}
+
 /* What is to become of one backup. */
 static void consider(const struct copying *self, const struct hf_backup *backup, struct item *item)
 {
+    const struct hf_copy *there = item->there = find_there(self, backup->id);
+
     item->backup = backup;
-    item->there = find_there(self, backup->id);
     item->source = choose_source(self, backup, NULL);
-    if (item->there != NULL && item->there->whole && !found_damaged(item->there) && item->source != NULL &&
-        !hf_copy_same(item->there, item->source))
-        decide(item, "in-the-way", HF_EXIT_REFUSED, "another backup of the same name is there");
-    else if (item->there != NULL && item->there->whole && !found_damaged(item->there))
+    if (there != NULL && there->whole && !found_damaged(there) && another_is_there(self, backup, there))
+        decide_in_the_way(item, "another backup of the same name is there", true);
+    else if (there != NULL && there->whole && !found_damaged(there) &&
+             (self->options->dry_run || !never_checked(there)))
         decide(item, "there", HF_EXIT_OK, NULL);
+    else if (there != NULL && there->whole && never_checked(there))
+        item->todo = item->unproven = true;
     else if (item->source == NULL)
         decide(item, "failed", HF_EXIT_DAMAGED, "no copy of it to read from is whole");
     else if (item->there != NULL && !self->options->replace)
-        decide(item, "in-the-way", HF_EXIT_REFUSED,
-               item->there->problem ? item->there->problem : "a copy that was found damaged is there");
+        decide_in_the_way(item, there->problem ? there->problem : "a copy that was found damaged is there", false);
     else
         item->todo = true;
 }
@@ -125,7 +159,7 @@ static void leave_out_unwanted(struct copying *self)
     }
     hf_retention_decide(hf_profile_retention(self->run->profile, self->to->name), hf_time_now_ms(), weighed, count);
     for (size_t i = 0; i < self->count; i++) {
-        if (!self->items[i].todo || !weighed[i].remove)
+        if (!self->items[i].todo || self->items[i].unproven || !weighed[i].remove)
             continue;
         self->items[i].todo = false;
         decide(&self->items[i], "unwanted", HF_EXIT_OK, weighed[i].reason);
@@ -138,6 +172,7 @@ static int choose(struct copying *self, struct hf_ctx *ctx)
     const struct hf_copy_options *options = self->options;
     struct hf_backup *backup = NULL;
 
+    self->named = options->name != NULL && strcmp(options->name, "latest") != 0;
     if (!options->all &&
         hf_catalog_find(ctx, self->catalog, options->name ? options->name : "latest", options->at_ms, &backup) != HF_OK)
         return ctx->error.code;
@@ -150,19 +185,51 @@ static int choose(struct copying *self, struct hf_ctx *ctx)
     return HF_OK;
 }
 
+/* Reads through what is to take the place of a damaged copy: as long as that one is there, a restore may take from each
+ * what the other lacks. */
+static int prove(struct copying *self, struct hf_ctx *ctx, const struct item *item)
+{
+    struct hf_services services;
+    struct hf_manifest *manifest = NULL;
+    struct hf_content content = {.run = self->run, .sink = item->source->sink, .services = &services};
+    int rc = hf_catalog_manifest(ctx, content.sink, item->backup->id, &manifest);
+
+    if (rc != HF_OK)
+        return rc;
+    hf_services_init(&services, self->run->services.temp_root);
+    content.manifest = manifest;
+    content.skip = hf_alloc_array(manifest->artifact_count + 1, sizeof(*content.skip));
+    rc = hf_content_check(&content, ctx);
+    if (rc == HF_OK && services.finding_count > 0) {
+        hf_fail(ctx, HF_E_CORRUPT, "%s: '%s' is damaged, too, so that the copy in sink '%s' stays: %s: %s",
+                content.sink->who, item->backup->id, self->to->name, services.findings[0].subject,
+                services.findings[0].text);
+        rc = hf_hint(ctx, "holdfast restore %s takes from each what the others lack", item->backup->id);
+    }
+    free(content.skip);
+    hf_manifest_free(manifest);
+    hf_services_clear(&services);
+    return rc;
+}
+
 /* The damaged copy makes way. */
-static int clear_way(struct copying *self, struct hf_ctx *ctx, const struct item *item)
+static int clear_way(struct copying *self, struct hf_ctx *ctx, struct item *item)
 {
     struct hf_manifest *manifest = NULL;
     int fd = -1, rc = HF_OK;
 
     if (item->there == NULL)
         return HF_OK;
+    rc = prove(self, ctx, item);
+    if (rc != HF_OK)
+        return rc;
     rc = hf_catalog_manifest(ctx, item->there->unreadable ? item->source->sink : self->to, item->backup->id, &manifest);
     if (rc == HF_OK)
         rc = hf_run_lock_readers_out(self->run, ctx, &fd);
     if (rc == HF_OK)
         rc = hf_backup_remove(ctx, self->to, manifest);
+    if (rc == HF_OK)
+        item->there = NULL;
     hf_cleanup_close(&fd);
     hf_manifest_free(manifest);
     return rc;
@@ -186,21 +253,49 @@ static int read_back(struct copying *self, struct hf_ctx *ctx, struct item *item
     return rc;
 }
 
+/* What is there already is read back, if nobody has done so. */
+static int check_there(struct copying *self, struct hf_ctx *ctx, struct item *item)
+{
+    struct hf_wish wish = {.level = self->level, .insists = true};
+    bool whole = false;
+    int rc = hf_verify_copy(self->run, ctx, self->to, item->backup->id, wish, &whole, &item->check);
+
+    if (rc != HF_OK)
+        return rc;
+    if (whole)
+        decide(item, "there", HF_EXIT_OK, NULL);
+    else if (item->source == NULL || !self->options->replace)
+        decide_in_the_way(item, "a copy that was found damaged is there", false);
+    else
+        json_decref(hf_steal(item->check));
+    return HF_OK;
+}
+
+static int bring(struct copying *self, struct hf_ctx *ctx, struct item *item, struct hf_manifest **ret_manifest)
+{
+    int rc = clear_way(self, ctx, item);
+
+    if (rc != HF_OK)
+        return rc;
+    return hf_transfer(self->run, ctx, item->source->sink, self->to, item->backup->id, self->threads, ret_manifest);
+}
+
 static int copy_one(struct copying *self, struct hf_ctx *ctx, struct item *item)
 {
     struct hf_manifest *manifest = NULL;
     const struct hf_copy *other;
-    int rc = clear_way(self, ctx, item);
+    int rc = item->unproven ? check_there(self, ctx, item) : HF_OK;
 
-    if (rc == HF_OK)
-        rc = hf_transfer(self->run, ctx, item->source->sink, self->to, item->backup->id, self->threads, &manifest);
+    if (rc != HF_OK || item->outcome != NULL)
+        return rc;
+    rc = bring(self, ctx, item, &manifest);
     other = choose_source(self, item->backup, item->source);
     if (rc != HF_OK && rc != HF_E_CANCELLED && other != NULL && hf_copy_same(other, item->source)) {
         hf_log(HF_LOG_WARNING, NULL, "'%s' is copied from sink '%s' instead: %s", item->backup->id, other->sink->name,
                ctx->error.text);
         hf_error_clear(&ctx->error);
         item->source = other;
-        rc = hf_transfer(self->run, ctx, item->source->sink, self->to, item->backup->id, self->threads, &manifest);
+        rc = bring(self, ctx, item, &manifest);
     }
     if (rc == HF_OK)
         rc = read_back(self, ctx, item, manifest);
@@ -216,9 +311,10 @@ static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
     int rc = copy_one(self, ctx, item);
 
     item->took_ms = hf_time_steady_ms() - started;
-    item->bytes = item->backup->bytes;
+    item->bytes = item->outcome == NULL ? item->backup->bytes : 0;
     if (rc == HF_OK) {
-        decide(item, "copied", HF_EXIT_OK, NULL);
+        if (item->outcome == NULL)
+            decide(item, "copied", HF_EXIT_OK, NULL);
         return HF_OK;
     }
     if (ctx->error.code == 0)
@@ -281,8 +377,8 @@ static json_t *item_json(const struct item *item)
         hf_json_set(json, "verification", json_incref(item->check));
     if (item->error.text != NULL)
         hf_json_set_text(json, "error", item->error.text);
-    if (item->error.hint != NULL)
-        hf_json_set_text(json, "hint", item->error.hint);
+    if (item->error.hint != NULL || item->advice != NULL)
+        hf_json_set_text(json, "hint", item->error.hint ? item->error.hint : item->advice);
     return json;
 }
 
@@ -303,9 +399,23 @@ static int combine(const struct copying *self)
             mixed = true;
         exit = own != HF_EXIT_OK ? own : exit;
     }
-    if (damaged || exit == HF_EXIT_OK)
-        return damaged ? HF_EXIT_DAMAGED : HF_EXIT_OK;
+    if (damaged)
+        return HF_EXIT_DAMAGED;
+    if (exit == HF_EXIT_OK) /* a sink that is away may have more of what was asked for */
+        return self->away.count > 0 && (self->options->all || !self->named) ? HF_EXIT_PARTIAL : HF_EXIT_OK;
     return good ? HF_EXIT_PARTIAL : mixed ? HF_EXIT_FAILED : exit;
+}
+
+/* Whether what was asked for can be told at all, with some sinks away. */
+static int check_sources(struct copying *self, struct hf_ctx *ctx)
+{
+    const struct hf_strings *away = &self->away;
+
+    if (self->from != NULL || away->count == 0 || away->count + 1 < self->run->sink_count)
+        return HF_OK;
+    hf_fail(ctx, HF_E_UNREACHABLE, "none of the sinks to copy from answers: '%s'%s", away->items[0],
+            away->count > 1 ? " and the others" : "");
+    return hf_hint(ctx, "holdfast check %s says what is wrong with each", self->run->profile->name);
 }
 
 /* HF_END: this profile is not meant. */
@@ -327,7 +437,7 @@ static int find_sinks(struct copying *self, struct hf_ctx *ctx)
 static int open_both(struct copying *self, struct hf_ctx *ctx)
 {
     const struct hf_copy_options *options = self->options;
-    hf_auto_strings struct hf_strings away = {0};
+    hf_auto_strings struct hf_strings nobody = {0};
     int rc = find_sinks(self, ctx);
 
     if (rc == HF_OK && self->from == self->to) {
@@ -337,10 +447,10 @@ static int open_both(struct copying *self, struct hf_ctx *ctx)
     if (rc == HF_OK && !options->dry_run)
         rc = hf_catalog_sweep(ctx, self->to, self->run->profile->name);
     if (rc == HF_OK)
-        rc = hf_run_catalog(self->run, ctx, self->to, false, &away, &self->target);
+        rc = hf_run_catalog(self->run, ctx, self->to, false, &nobody, &self->target);
     if (rc == HF_OK)
-        rc = hf_run_catalog(self->run, ctx, self->from, true, &away, &self->catalog);
-    return rc;
+        rc = hf_run_catalog(self->run, ctx, self->from, true, &self->away, &self->catalog);
+    return rc == HF_OK ? check_sources(self, ctx) : rc;
 }
 
 static void clear(struct copying *self)
@@ -355,6 +465,7 @@ static void clear(struct copying *self)
     free(self->order);
     hf_catalog_free(self->catalog);
     hf_catalog_free(self->target);
+    hf_strings_clear(&self->away);
 }
 
 void hf_op_copy(const struct hf_world *world, struct hf_profile *profile, const struct hf_copy_options *options,
@@ -365,7 +476,7 @@ void hf_op_copy(const struct hf_world *world, struct hf_profile *profile, const 
     struct copying self = {
         .run = &run, .options = options, .level = options->level >= 0 ? options->level : HF_LEVEL_DIGEST};
     int64_t started = hf_time_steady_ms();
-    json_t *copies = json_array();
+    json_t *copies = json_array(), *unreachable;
     int flags = (options->dry_run ? 0 : HF_RUN_ALONE) | (self.level >= HF_LEVEL_CONTENT ? HF_RUN_SOURCE : 0);
     int exit, rc;
 
@@ -377,6 +488,9 @@ void hf_op_copy(const struct hf_world *world, struct hf_profile *profile, const 
         rc = open_both(&self, &ctx);
     if (rc == HF_OK)
         rc = choose(&self, &ctx);
+    hf_json_set(report->json, "unreachable", unreachable = json_array());
+    for (size_t i = 0; i < self.away.count; i++)
+        hf_json_append(unreachable, json_string(self.away.items[i]));
     if (rc == HF_OK) {
         copy_all(&self, &ctx);
         for (size_t i = 0; i < self.count; i++)

@@ -132,7 +132,7 @@ struct hf_copy_options {
 };
 /* {"profile","exit","to","seconds","copies":[{"id","from"?,"outcome":"copied"|"there"|"unwanted" (the target's retention would
  *  remove it)|"would-copy"|"in-the-way"|"failed"|"not-done","bytes","seconds","reason"?,"error"?,"hint"?,
- *  "verification"?:{as in verify}}],"findings":[…]} */
+ *  "verification"?:{as in verify}}],"unreachable":[sink names],"findings":[…]} */
 void hf_op_copy(const struct hf_world *, struct hf_profile *, const struct hf_copy_options *, struct hf_report *);
 
 struct hf_prune_options {

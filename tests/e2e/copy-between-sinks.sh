@@ -78,10 +78,36 @@ says 'read back other than it was written'
 sed -i 's/^at = read/at = nothing/' "$ETC/conf.d/config.ini"
 json 0 copy "${ids[1]}" --to b
 
+# As long as what is to take its place is not known to be right, a damaged copy stays: each may have what the other lacks.
+for file in one two; do cp "$T/b/config_${file}_${ids[1]#config_}.db.gz" "$T/$file.gz"; done
+printf 'yyy' | dd of="$T/b/config_two_${ids[1]#config_}.db.gz" bs=1 seek=300 conv=notrunc status=none
+printf 'yyy' | dd of="$T/c/config_one_${ids[1]#config_}.db.gz" bs=1 seek=300 conv=notrunc status=none
+json 5 verify "${ids[1]}" --sink b
+json 5 copy "${ids[1]}" --from c --to b --replace
+says 'is damaged, too, so that the copy in sink' stays 'holdfast restore'
+exists "$T/b/${ids[1]}.manifest.json"
+json 0 restore "${ids[1]}" --to "$T/from-both"
+cp "$T/one.gz" "$T/c/config_one_${ids[1]#config_}.db.gz"
+json 0 verify "${ids[1]}" --sink c
+
+# One that nobody has read back, as when the copying was killed before it could, is read back now.
+cp "$T/two.gz" "$T/b/config_two_${ids[1]#config_}.db.gz"
+rm "$T/b/${ids[1]}.verified.json"
+json 0 copy "${ids[1]}" --to b
+equal 'read back' 'there digest' "$(j '.results[0].copies[] | "\(.outcome) \(.verification.level)"')"
+rm "$T/b/${ids[1]}.verified.json"
+printf 'yyy' | dd of="$T/b/config_two_${ids[1]#config_}.db.gz" bs=1 seek=300 conv=notrunc status=none
+json 4 copy "${ids[1]}" --to b
+says 'in-the-way' 'found damaged' '--replace'
+json 0 copy "${ids[1]}" --to b --replace
+json 0 verify "${ids[1]}" --sink b
+
 # Another backup under the same name is never touched, and counts as no copy.
 sed -i 's/"host": "/"host": "other-/' "$T/b/${ids[1]}.manifest.json"
 json 4 copy "${ids[1]}" --from c --to b --replace
-says 'another backup of the same name'
+says 'another backup of the same name' 'never touches another backup'
+json 4 copy "${ids[1]}" --to b
+json 4 copy "${ids[1]}" --to c
 json 0 list
 holds '[.results[0].backups[] | select(.id == "'"${ids[1]}"'") | .sinks[] | select(.name == "c").problem | test("another backup")] == [true]'
 
@@ -110,3 +136,12 @@ json 0 prune config --sink b
 equal 'pruned' '[]' "$(j '[.results[0].items[] | select(.remove)] | tojson')"
 expect 0 copy config --to b
 says 'there already'
+
+# A sink that does not answer may have more to copy.
+rm -rf "${T:?}/c"
+json 3 copy config --to b
+equal 'away' '["c"]' "$(j '.results[0].unreachable | tojson')"
+json 3 copy --all --to b
+mv "$T/a" "$T/gone"
+json 8 copy --all --to b
+says 'none of the sinks to copy from answers'
