@@ -22,7 +22,7 @@ struct backup {
     void *session;
     bool unchanged, damaged;
     bool unverified, partial; /* a required sink's copy, or any, could not be checked */
-    json_t *json; /* the report's */
+    json_t *json;             /* the report's */
 };
 
 /* Without the key nobody knows what the previous backup held, so nothing can be compared with it. */
@@ -170,8 +170,8 @@ static int open_sinks(struct backup *self, struct hf_ctx *ctx)
 {
     struct hf_run *run = self->run;
 
-    self->fanout = hf_fanout_new(&run->services, run->world->cancel, run->sinks, run->sink_count,
-                                 (size_t)run->profile->quorum);
+    self->fanout =
+        hf_fanout_new(&run->services, run->world->cancel, run->sinks, run->sink_count, (size_t)run->profile->quorum);
     hf_fanout_expect(self->fanout, expected_bytes(self));
     return hf_fanout_check(self->fanout, ctx);
 }
@@ -341,9 +341,10 @@ static int check_stages(struct backup *self, struct hf_ctx *ctx)
         rc = hf_can_decode(ctx, &self->run->stages, &can);
     if (rc != HF_OK || can)
         return rc;
-    hf_fail(ctx, HF_E_REFUSED,
-            "the backup would be encrypted, and the profile has no key to read it: so it cannot be verified at level %s",
-            hf_level_text(wish.level));
+    hf_fail(
+        ctx, HF_E_REFUSED,
+        "the backup would be encrypted, and the profile has no key to read it: so it cannot be verified at level %s",
+        hf_level_text(wish.level));
     return hf_hint(ctx, "verify at level digest: say so in [verify], or leave 'level' out");
 }
 
@@ -430,13 +431,42 @@ static int conclude(struct backup *self, struct hf_ctx *ctx, int rc)
     return exit;
 }
 
+/* Whether enough sinks would be left without those that do not answer now. */
+static int rehearse_without(struct backup *self, struct hf_ctx *ctx, const struct hf_strings *away)
+{
+    for (size_t i = 0; i < self->run->sink_count; i++) {
+        struct hf_instance *sink = self->run->sinks[i];
+        struct hf_ctx own = hf_run_ctx(self->run);
+
+        if (!hf_strings_have(away, sink->name))
+            continue;
+        hf_fail(&own, HF_E_UNREACHABLE, "%s: it does not answer", sink->who);
+        hf_fanout_drop(self->fanout, i, &own);
+        hf_error_clear(&own.error);
+    }
+    return hf_fanout_check(self->fanout, ctx);
+}
+
+/* As retain_each does after a backup. */
+static int rehearse_retention(struct backup *self, struct hf_ctx *ctx, json_t *would_remove)
+{
+    json_t *skipped = json_array();
+    int rc = HF_OK;
+
+    for (size_t i = 0; rc == HF_OK && hf_profile_retains(self->run->profile) && i < self->run->sink_count; i++)
+        rc = hf_retain(self->run, ctx, self->run->sinks[i], true, would_remove, skipped);
+    json_decref(skipped);
+    return rc;
+}
+
 /* What a run would do: whether it could, and what retention would remove. */
 static int rehearse(struct backup *self, struct hf_ctx *ctx)
 {
     struct hf_instance *source = self->run->source;
-    json_t *would_store = json_array(), *would_remove = json_array(), *skipped = json_array();
+    json_t *would_store = json_array(), *would_remove = json_array();
     hf_auto_free char *id = NULL;
     hf_auto_strings struct hf_strings away = {0};
+    size_t dropped = 0;
     int rc = check_stages(self, ctx);
 
     if (rc == HF_OK)
@@ -450,18 +480,23 @@ static int rehearse(struct backup *self, struct hf_ctx *ctx)
         load_previous(self);
         rc = open_sinks(self, ctx);
     }
+    if (rc == HF_OK)
+        rc = rehearse_without(self, ctx, &away);
     if (rc == HF_OK && source->loaded->source.check != NULL) {
         hf_instance_enter(source, ctx);
         rc = hf_instance_leave(source, ctx, source->loaded->source.check(source->self, ctx));
     }
-    for (size_t i = 0; rc >= 0 && hf_profile_retains(self->run->profile) && i < self->run->sink_count; i++)
-        rc = hf_retain(self->run, ctx, self->run->sinks[i], true, would_remove, skipped);
-    json_decref(skipped);
+    if (rc >= 0)
+        dropped = report_sinks(self, false);
+    if (rc >= 0 && dropped == 0) /* nothing is removed after a partial backup */
+        rc = rehearse_retention(self, ctx, would_remove);
     hf_json_set(self->json, "would_store", would_store);
     hf_json_set(self->json, "would_remove", would_remove);
     hf_json_set_text(self->json, "outcome", rc >= 0 ? "would-store" : "failed");
     hf_json_set(self->json, "findings", hf_findings_json(&self->run->services));
-    return rc < 0 ? hf_exit_of_making(ctx->error.code ? ctx->error.code : rc) : HF_EXIT_OK;
+    if (rc < 0)
+        return hf_exit_of_making(ctx->error.code ? ctx->error.code : rc);
+    return dropped > 0 ? HF_EXIT_PARTIAL : HF_EXIT_OK;
 }
 
 /* Those that scripts find in every report, however far the run comes. */

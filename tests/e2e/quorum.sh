@@ -80,3 +80,16 @@ says 'config.ini:3' "'quorum' is 4, but the profile has only 3 sinks" 'set it to
 sed -i 's/^quorum = 4/quorum = 0/' "$ETC/conf.d/config.ini"
 expect 2 backup config
 says 'config.ini:3'
+
+# A rehearsal knows what the run would come to, with sinks that do not answer.
+three
+printf '\n[retention]\nkeep_last = 1\n' >>"$ETC/conf.d/config.ini"
+rm -rf "$T/b"
+json 3 backup config --dry-run
+equal 'outcome' would-store "$(j '.results[0].outcome')"
+says 'sink b: it does not answer'
+json 3 backup config
+rm -rf "$T/c"
+json 8 backup config --dry-run
+says 'the quorum is 2'
+json 1 backup config
