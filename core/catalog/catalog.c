@@ -185,23 +185,24 @@ static int describe(struct hf_ctx *ctx, struct listing *listing, const struct hf
                     struct hf_backup *backup)
 {
     hf_auto_free char *sha256_key = hf_key_sha256(backup->id), *sha256 = hf_manifest_sha256_text(manifest);
+    struct hf_figures *figures = &backup->copies->figures;
     hf_auto_text struct hf_text problem = {0};
     size_t problems = 0;
     int rc = HF_OK;
 
-    backup->start_ms = manifest->start_ms;
-    backup->end_ms = manifest->end_ms;
-    backup->artifact_count = manifest->artifact_count;
+    figures->start_ms = manifest->start_ms;
+    figures->end_ms = manifest->end_ms;
+    figures->artifact_count = manifest->artifact_count;
     for (size_t i = 0; i < manifest->artifact_count && rc == HF_OK; i++) {
         const struct hf_manifest_artifact *artifact = &manifest->artifacts[i];
 
-        backup->bytes += artifact->bytes;
-        backup->raw_bytes += artifact->raw_bytes;
+        figures->bytes += artifact->bytes;
+        figures->raw_bytes += artifact->raw_bytes;
         rc = check_object(ctx, listing, backup, "artifact", artifact->key, artifact->bytes, &problem, &problems);
     }
     if (rc == HF_OK)
         rc = check_object(ctx, listing, backup, "checksum file", sha256_key, strlen(sha256), &problem, &problems);
-    hf_manifest_count(manifest, backup->severity_counts);
+    hf_manifest_count(manifest, figures->severity_counts);
     if (problems > 1)
         hf_text_addf(&problem, " (and %zu more)", problems - 1);
     backup->copies->whole = problems == 0;
@@ -352,74 +353,8 @@ static int load_share(struct hf_ctx *ctx, struct hf_instance *sink, const char *
     return rc;
 }
 
-static bool found_damaged(const struct hf_copy *copy)
-{
-    return copy->verified.level != HF_LEVEL_NONE && !copy->verified.whole;
-}
-
-static void put_apart(struct hf_copy *copy, const struct hf_copy *from)
-{
-    free(copy->problem);
-    copy->problem =
-        hf_strf("its manifest is not that of sink '%s': it is another backup of the same name", from->sink->name);
-    copy->apart = copy->apart || copy->whole;
-    copy->whole = false;
-}
-
-/* Two backups under one name, made by two who did not know of each other, or a manifest that was changed: which is
- * meant cannot be told, so the first is, unless a check knew better. `count`: the copies that were there before. */
-static void set_apart(struct hf_copy *copies, size_t count, struct hf_copy *copy)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (copies[i].unreadable || copy->unreadable || hf_copy_same(&copies[i], copy))
-            continue;
-        if (!found_damaged(&copies[i]) || found_damaged(copy)) {
-            put_apart(copy, &copies[i]);
-            return;
-        }
-        put_apart(&copies[i], copy);
-    }
-}
-
-void hf_backup_distrust(struct hf_backup *backup, const struct hf_copy *bad, const char *why)
-{
-    for (size_t i = 0; i < backup->copy_count; i++) {
-        struct hf_copy *copy = &backup->copies[i];
-
-        if (hf_copy_same(copy, bad)) {
-            copy->whole = copy->apart = false;
-            copy->unreadable = true;
-        } else if (!copy->apart) {
-            continue;
-        }
-        copy->whole = copy->apart;
-        copy->apart = false;
-        free(copy->problem);
-        copy->problem = copy->whole ? NULL : hf_strdup(why);
-    }
-    for (size_t i = 1; i < backup->copy_count; i++)
-        set_apart(backup->copies, i, &backup->copies[i]);
-}
-
-/* Where the figures of a backup come from, when its copies do not agree: the first copy that is whole, else the first
- * that is readable. */
 static void merge_copy(struct hf_backup *into, struct hf_backup *from)
 {
-    bool better;
-
-    set_apart(into->copies, into->copy_count, from->copies);
-    better = (from->copies->whole && !hf_backup_best_copy(into)) ||
-             (from->copies->whole && !hf_backup_best_copy(into)->whole) ||
-             (!from->copies->unreadable && !hf_backup_best_copy(into));
-
-    if (better) {
-        into->start_ms = from->start_ms;
-        into->end_ms = from->end_ms;
-        into->bytes = from->bytes;
-        into->raw_bytes = from->raw_bytes;
-        into->artifact_count = from->artifact_count;
-        memcpy(into->severity_counts, from->severity_counts, sizeof(into->severity_counts));
-    }
     into->copies = hf_realloc_array(into->copies, into->copy_count + 1, sizeof(*into->copies));
     into->copies[into->copy_count++] = from->copies[0];
     from->copy_count = 0;
@@ -499,6 +434,7 @@ int hf_catalog_load(struct hf_ctx *ctx, const char *profile, struct hf_instance 
             return rc;
         }
     }
+    hf_catalog_settle(catalog);
     *ret_catalog = catalog;
     return HF_OK;
 }

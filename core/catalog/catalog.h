@@ -17,24 +17,33 @@ struct hf_verified {
     uint64_t errors;  /* findings of severity error                  */
 };
 
+/* What a manifest says about its backup as a whole. */
+struct hf_figures {
+    int64_t start_ms, end_ms;
+    uint64_t bytes, raw_bytes; /* of all artifacts         */
+    size_t artifact_count;
+    size_t severity_counts[4]; /* findings in the manifest */
+};
+
 /* One backup as one sink has it. */
 struct hf_copy {
     struct hf_instance *sink; /* borrowed                                                                        */
     bool whole;               /* manifest readable; every artifact and the .sha256 there, with the manifest's size */
     char *problem;            /* why not; NULL when whole                                                         */
     bool unreadable;          /* the manifest cannot be read: retention leaves it alone                           */
-    bool apart;               /* not whole only because its manifest is not that of another copy                  */
     struct hf_verified verified;
     uint64_t digest[2];       /* of the manifest's bytes: the same in every copy of one backup */
+    bool apart;               /* readable, but of another backup under the same name: not whole, whatever it holds */
+    bool whole_apart;         /* it would be whole if it were not apart                                           */
+    struct hf_figures figures; /* 0 when the manifest cannot be read */
 };
 
 struct hf_backup {
     char *id;
     int64_t time_ms;               /* from the id             */
-    int64_t start_ms, end_ms;      /* 0 when no manifest was readable */
-    uint64_t bytes, raw_bytes;     /* of all artifacts        */
-    size_t artifact_count;
-    size_t severity_counts[4];     /* findings in the manifest */
+    struct hf_figures figures;     /* 0 when no manifest was readable */
+    bool disputed;                 /* the sinks hold different backups under this name, and as much speaks for one as for
+                                    * another: the first was taken                                                     */
     struct hf_copy *copies;        /* one per sink that has anything of a manifest for it, in the sinks' order */
     size_t copy_count;
 };
@@ -51,9 +60,12 @@ struct hf_catalog {
 int hf_catalog_load(struct hf_ctx *, const char *profile, struct hf_instance *const *sinks, size_t sink_count,
                     struct hf_strings *ret_unreachable, struct hf_catalog **ret_catalog);
 void hf_catalog_free(struct hf_catalog *);
-/* Adds what one sink's catalog has, and frees it. A copy of an id whose manifest is another than that of the copies before it is
- * no copy, whatever its name: it counts as not whole; unless a check has found one of them damaged and the other not. */
+/* Adds what one sink's catalog has, and frees it. */
 void hf_catalog_merge(struct hf_catalog *, struct hf_catalog *of_one_sink);
+/* Once all are merged: of copies of one id with different manifests, tells which is meant, by what speaks for each; first of all
+ * that a copy was not found damaged, then how many say the same, then that one was verified, then the sinks' order. The others
+ * are set apart. hf_catalog_load does it itself. */
+void hf_catalog_settle(struct hf_catalog *);
 
 /* `name`: "latest", an id, a unique prefix of one, or the time part of one; at_ms (INT64_MAX: none) as an upper bound for
  * "latest": newest not later. HF_E_NOTFOUND, never a fallback; an ambiguous prefix is HF_E_CONFIG, naming candidates. `latest`

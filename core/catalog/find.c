@@ -51,10 +51,95 @@ struct hf_copy *hf_backup_best_copy(const struct hf_backup *backup)
     for (size_t i = 0; i < backup->copy_count; i++) {
         struct hf_copy *copy = &backup->copies[i];
 
-        if (!copy->unreadable && (best == NULL || worth(copy) > worth(best)))
+        if (!copy->unreadable && !copy->apart && (best == NULL || worth(copy) > worth(best)))
             best = copy;
     }
     return best;
+}
+
+/* What speaks for the manifest that `copy` has: see hf_catalog_settle. The sinks' order is not in it. */
+static uint64_t support(const struct hf_backup *backup, const struct hf_copy *copy)
+{
+    bool sound = false, was_proven = false;
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < backup->copy_count; i++) {
+        const struct hf_copy *other = &backup->copies[i];
+
+        if (other->unreadable || !hf_copy_same(other, copy))
+            continue;
+        sound = sound || (other->whole && (proven(other) || other->verified.level == HF_LEVEL_NONE));
+        was_proven = was_proven || (other->whole && proven(other));
+        count++;
+    }
+    return (uint64_t)sound << 32 | count << 1 | was_proven;
+}
+
+/* The first of those for which most speaks; NULL: none is readable. */
+static const struct hf_copy *elect(struct hf_backup *backup)
+{
+    const struct hf_copy *elected = NULL;
+    uint64_t most = 0;
+
+    for (size_t i = 0; i < backup->copy_count; i++) {
+        const struct hf_copy *copy = &backup->copies[i];
+        uint64_t own = copy->unreadable ? 0 : support(backup, copy);
+
+        if (own > most) {
+            elected = copy;
+            most = own;
+            backup->disputed = false;
+        } else if (own == most && elected != NULL && !hf_copy_same(copy, elected)) {
+            backup->disputed = true;
+        }
+    }
+    return elected;
+}
+
+static void settle(struct hf_backup *backup)
+{
+    const struct hf_copy *elected = elect(backup);
+
+    for (size_t i = 0; elected != NULL && i < backup->copy_count; i++) {
+        struct hf_copy *copy = &backup->copies[i];
+
+        if (copy->unreadable || copy->apart || hf_copy_same(copy, elected))
+            continue;
+        free(copy->problem);
+        copy->problem = hf_strf("its manifest is not that of sink '%s': it is another backup of the same name",
+                                elected->sink->name);
+        copy->apart = true;
+        copy->whole_apart = copy->whole;
+        copy->whole = false;
+    }
+    if (elected != NULL)
+        backup->figures = elected->figures;
+}
+
+void hf_catalog_settle(struct hf_catalog *catalog)
+{
+    for (size_t i = 0; i < catalog->count; i++)
+        settle(&catalog->backups[i]);
+}
+
+void hf_backup_distrust(struct hf_backup *backup, const struct hf_copy *bad, const char *why)
+{
+    for (size_t i = 0; i < backup->copy_count; i++) {
+        struct hf_copy *copy = &backup->copies[i];
+
+        if (hf_copy_same(copy, bad)) {
+            copy->unreadable = true;
+            copy->whole = false;
+        } else if (copy->apart) {
+            copy->whole = copy->whole_apart;
+        } else {
+            continue;
+        }
+        copy->apart = false;
+        free(copy->problem);
+        copy->problem = copy->whole ? NULL : hf_strdup(why);
+    }
+    settle(backup);
 }
 
 size_t hf_backup_copies(const struct hf_backup *backup, struct hf_copy **ret_copies)

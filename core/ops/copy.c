@@ -124,7 +124,10 @@ static void consider(const struct copying *self, const struct hf_backup *backup,
         decide(item, "there", HF_EXIT_OK, NULL);
     else if (there != NULL && there->whole && never_checked(there))
         item->todo = item->unproven = true;
-    else if (item->source == NULL)
+    else if (backup->disputed) {
+        decide(item, "failed", HF_EXIT_REFUSED, "the sinks hold different backups under this name");
+        item->advice = "look at both, and say which one is meant: --from NAME";
+    } else if (item->source == NULL)
         decide(item, "failed", HF_EXIT_DAMAGED, "no copy of it to read from is whole");
     else if (item->there != NULL && !self->options->replace)
         decide_in_the_way(item, there->problem ? there->problem : "a copy that was found damaged is there", false);
@@ -311,7 +314,7 @@ static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
     int rc = copy_one(self, ctx, item);
 
     item->took_ms = hf_time_steady_ms() - started;
-    item->bytes = item->outcome == NULL ? item->backup->bytes : 0;
+    item->bytes = item->outcome == NULL ? item->backup->figures.bytes : 0;
     if (rc == HF_OK) {
         if (item->outcome == NULL)
             decide(item, "copied", HF_EXIT_OK, NULL);
@@ -341,11 +344,11 @@ static void copy_all(struct copying *self, struct hf_ctx *ctx)
             continue;
         if (self->options->dry_run) {
             decide(&self->items[i], "would-copy", HF_EXIT_OK, NULL);
-            self->items[i].bytes = self->items[i].backup->bytes;
+            self->items[i].bytes = self->items[i].backup->figures.bytes;
             continue;
         }
         self->order[crew.count++] = &self->items[i];
-        atomic_fetch_add(&self->run->services.total_bytes, self->items[i].backup->bytes);
+        atomic_fetch_add(&self->run->services.total_bytes, self->items[i].backup->figures.bytes);
     }
     crew.threads = crew.count < (size_t)jobs ? (int)crew.count : jobs;
     self->threads = crew.threads > 0 ? jobs / crew.threads : 1;

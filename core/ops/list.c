@@ -11,16 +11,16 @@ static json_t *backup_json(const struct hf_backup *backup)
 
     hf_json_set_text(json, "id", backup->id);
     hf_json_set_time(json, "time", backup->time_ms);
-    if (backup->start_ms != 0) {
-        hf_json_set_time(json, "start", backup->start_ms);
-        hf_json_set_time(json, "end", backup->end_ms);
+    if (backup->figures.start_ms != 0) {
+        hf_json_set_time(json, "start", backup->figures.start_ms);
+        hf_json_set_time(json, "end", backup->figures.end_ms);
     }
-    hf_json_set_int(json, "bytes", (int64_t)backup->bytes);
-    hf_json_set_int(json, "raw_bytes", (int64_t)backup->raw_bytes);
-    hf_json_set_int(json, "artifacts", (int64_t)backup->artifact_count);
-    hf_json_set_int(findings, "info", (int64_t)backup->severity_counts[HF_INFO]);
-    hf_json_set_int(findings, "warning", (int64_t)backup->severity_counts[HF_WARNING]);
-    hf_json_set_int(findings, "error", (int64_t)backup->severity_counts[HF_ERROR]);
+    hf_json_set_int(json, "bytes", (int64_t)backup->figures.bytes);
+    hf_json_set_int(json, "raw_bytes", (int64_t)backup->figures.raw_bytes);
+    hf_json_set_int(json, "artifacts", (int64_t)backup->figures.artifact_count);
+    hf_json_set_int(findings, "info", (int64_t)backup->figures.severity_counts[HF_INFO]);
+    hf_json_set_int(findings, "warning", (int64_t)backup->figures.severity_counts[HF_WARNING]);
+    hf_json_set_int(findings, "error", (int64_t)backup->figures.severity_counts[HF_ERROR]);
     hf_json_set(json, "findings", findings);
     hf_json_set(json, "verified", json_boolean(hf_backup_verified(backup)));
     for (size_t i = 0; i < backup->copy_count; i++)

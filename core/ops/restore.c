@@ -314,6 +314,20 @@ static int load_manifest(struct restore *self, struct hf_ctx *ctx, const char *i
     return rc == HF_OK ? hf_seal_open(self->run, ctx, &self->manifest) : ctx->error.code;
 }
 
+/* Of those that hold another backup under its name nothing is read, whatever becomes of the restore. */
+static void tell_others(const struct restore *self, const struct hf_backup *backup)
+{
+    for (size_t i = 0; i < backup->copy_count && self->options->sink == NULL; i++) {
+        const char *name = backup->copies[i].sink->name;
+
+        if (backup->copies[i].apart)
+            hf_services_finding(&self->run->services, HF_WARNING, "another-backup", name,
+                                "it holds another backup under the name of '%s', and is not read from; that one is "
+                                "restored with --sink %s",
+                                backup->id, name);
+    }
+}
+
 /* A seal that does not open may be damaged, and the digests do not cover it. Whether there is a copy with another one;
  * then that is the next to try. A key that does not fit, fits none of them, which is said in the end. */
 static bool distrust(struct restore *self, struct hf_ctx *ctx, struct hf_backup *backup, const struct hf_copy *copy)
@@ -365,7 +379,9 @@ static int choose(struct restore *self, struct hf_ctx *ctx, struct hf_catalog *c
     if (rc != HF_OK)
         return rc;
     hf_json_set_text(json, "id", backup->id);
-    return load_backup(self, ctx, backup, json);
+    rc = load_backup(self, ctx, backup, json);
+    tell_others(self, backup);
+    return rc;
 }
 
 static void report(struct hf_report *result, const struct restore *self, const struct hf_services *services,

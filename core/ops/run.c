@@ -296,7 +296,7 @@ int hf_run_catalog(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *o
     }
     hf_error_clear(&first);
     if (rc == HF_OK)
-        *ret_catalog = catalog;
+        hf_catalog_settle(*ret_catalog = catalog);
     else
         hf_catalog_free(catalog);
     return rc;

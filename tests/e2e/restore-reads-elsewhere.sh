@@ -102,3 +102,28 @@ sed -i 's/^at = read/at = nothing/' "$ETC/conf.d/config.ini"
 json 0 restore config --to "$T/out-config"
 equal 'sink' b "$(j '.results[0].sink')"
 whole_tree config
+
+# A manifest that can be read and says something else: whichever sink is first, most agree, or a check has found it wrong.
+sink config c dir 'required = no'
+for sink in a b; do
+    mkdir -p "$T/c"
+    rm -f "$T/a/"* "$T/b/"*
+    id=$(backup config)
+    rm "$T/c/"*
+    python3 - "$T/$sink/$id.manifest.json" <<'END'
+import re, sys
+text = open(sys.argv[1]).read()
+at = re.search(r'"xxh128":"(.)', text).start(1)
+open(sys.argv[1], 'w').write(text[:at] + ('1' if text[at] == '0' else '0') + text[at + 1:])
+END
+    json 4 copy config --to c
+    says 'different backups under this name' '--from'
+    json 5 verify config
+    json 0 restore config --to "$T/out-config"
+    whole_tree config
+    holds '[.results[0].findings[] | select(.code == "another-backup" and .subject == "'$sink'")] | length == 1'
+    json 0 copy config --to c
+done
+cp "$T/a/$id.verified.json" "$T/b"
+json 0 list config
+equal 'whole' 'a c' "$(j '[.results[0].backups[].sinks[] | select(.whole) | .name] | join(" ")')"

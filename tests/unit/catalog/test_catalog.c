@@ -65,10 +65,10 @@ START_TEST(figures)
     backup = &catalog->backups[1];
     ck_assert_str_eq(backup->id, SAMPLE_ID);
     ck_assert_int_eq(backup->time_ms, SAMPLE_MS);
-    ck_assert_int_eq(backup->start_ms, SAMPLE_MS + 7);
-    ck_assert_uint_eq(backup->artifact_count, 2);
-    ck_assert_uint_eq(backup->raw_bytes, 600);
-    ck_assert_uint_eq(backup->severity_counts[HF_WARNING], 1);
+    ck_assert_int_eq(backup->figures.start_ms, SAMPLE_MS + 7);
+    ck_assert_uint_eq(backup->figures.artifact_count, 2);
+    ck_assert_uint_eq(backup->figures.raw_bytes, 600);
+    ck_assert_uint_eq(backup->figures.severity_counts[HF_WARNING], 1);
     ck_assert_uint_eq(backup->copy_count, 1);
     ck_assert(backup->copies[0].whole && backup->copies[0].problem == NULL);
     ck_assert_int_eq(backup->copies[0].verified.level, HF_LEVEL_NONE);
@@ -253,7 +253,7 @@ START_TEST(several_sinks)
     ck_assert_ptr_eq(catalog->backups[0].copies[0].sink, &remote.instance);
     backup = &catalog->backups[1];
     ck_assert_uint_eq(backup->copy_count, 2);
-    ck_assert_uint_eq(backup->raw_bytes, 600);
+    ck_assert_uint_eq(backup->figures.raw_bytes, 600);
     ck_assert_ptr_eq(hf_backup_best_copy(backup)->sink, &local.instance);
     hf_catalog_free(catalog);
 
@@ -271,7 +271,7 @@ START_TEST(several_sinks)
     catalog = load(2);
     backup = &catalog->backups[1];
     ck_assert(backup->copies[0].unreadable);
-    ck_assert_uint_eq(backup->raw_bytes, 600);
+    ck_assert_uint_eq(backup->figures.raw_bytes, 600);
     ck_assert_ptr_eq(hf_backup_best_copy(backup)->sink, &remote.instance);
     hf_catalog_free(catalog);
 }
