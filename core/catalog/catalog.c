@@ -2,8 +2,8 @@
  *
  * Reading the catalog: one listing per sink, then each manifest once.
  */
+#include "catalog/known.h"
 #include "catalog/objects.h"
-#include "catalog/records.h"
 
 #include "base/cancel.h"
 #include "base/log.h"
@@ -14,7 +14,7 @@
 enum { OBJECTS_MAX = 5000000 };
 
 struct listed {
-    char *key;
+    char *key, *tag; /* tag: of what the catalog reads, if the sink has one */
     uint64_t bytes;
     bool named; /* a manifest accounts for it */
 };
@@ -36,7 +36,7 @@ struct share {
 static void clear_listing(struct listing *listing)
 {
     for (size_t i = 0; i < listing->count; i++)
-        free(listing->items[i].key);
+        free(listing->items[i].key), free(listing->items[i].tag);
     free(listing->items);
     free(listing->prefix);
 }
@@ -77,16 +77,20 @@ static int compare_listed(const void *a, const void *b)
 static int each_object(void *arg, const struct hf_object *object)
 {
     struct listing *listing = arg;
+    const char *tag = HF_HAS(object, tag) ? object->tag : NULL;
 
     if (!hf_key_valid(object->key))
         return 0; /* a stranger's */
+    if (!hf_text_ends(object->key, HF_SUFFIX_MANIFEST) && !hf_text_ends(object->key, HF_SUFFIX_VERIFIED))
+        tag = NULL;
     if (listing->count == OBJECTS_MAX)
         return hf_fail(listing->ctx, HF_E_FAIL, "more than %d objects", OBJECTS_MAX);
     if (listing->count == listing->room) {
         listing->room = listing->room ? listing->room * 2 : 256;
         listing->items = hf_realloc_array(listing->items, listing->room, sizeof(*listing->items));
     }
-    listing->items[listing->count++] = (struct listed){hf_strdup(object->key), object->bytes, false};
+    listing->items[listing->count++] =
+        (struct listed){.key = hf_strdup(object->key), .tag = hf_strdup(tag), .bytes = object->bytes};
     return 0;
 }
 
@@ -180,29 +184,45 @@ static int check_object(struct hf_ctx *ctx, struct listing *listing, const struc
     return HF_OK;
 }
 
-/* Takes over what the listing and the manifest say about a backup. */
-static int describe(struct hf_ctx *ctx, struct listing *listing, const struct hf_manifest *manifest,
-                    struct hf_backup *backup)
+/* What of a manifest is looked at here. */
+static struct hf_brief brief_of(const struct hf_manifest *manifest, const char *text, size_t size)
 {
-    hf_auto_free char *sha256_key = hf_key_sha256(backup->id), *sha256 = hf_manifest_sha256_text(manifest);
-    struct hf_figures *figures = &backup->copies->figures;
-    hf_auto_text struct hf_text problem = {0};
-    size_t problems = 0;
-    int rc = HF_OK;
+    hf_auto_free char *sha256 = hf_manifest_sha256_text(manifest);
+    XXH128_hash_t digest = XXH3_128bits(text, size);
+    struct hf_brief brief = {.digest = {digest.low64, digest.high64}};
+    struct hf_figures *figures = &brief.figures;
 
     figures->start_ms = manifest->start_ms;
     figures->end_ms = manifest->end_ms;
     figures->artifact_count = manifest->artifact_count;
-    for (size_t i = 0; i < manifest->artifact_count && rc == HF_OK; i++) {
+    hf_manifest_count(manifest, figures->severity_counts);
+    brief.objects = hf_alloc_array(manifest->artifact_count + 1, sizeof(*brief.objects));
+    for (size_t i = 0; i < manifest->artifact_count; i++) {
         const struct hf_manifest_artifact *artifact = &manifest->artifacts[i];
 
         figures->bytes += artifact->bytes;
         figures->raw_bytes += artifact->raw_bytes;
-        rc = check_object(ctx, listing, backup, "artifact", artifact->key, artifact->bytes, &problem, &problems);
+        brief.objects[brief.count++] = (struct hf_record_object){hf_strdup(artifact->key), artifact->bytes};
     }
-    if (rc == HF_OK)
-        rc = check_object(ctx, listing, backup, "checksum file", sha256_key, strlen(sha256), &problem, &problems);
-    hf_manifest_count(manifest, figures->severity_counts);
+    brief.objects[brief.count++] = (struct hf_record_object){hf_key_sha256(manifest->id), strlen(sha256)};
+    return brief;
+}
+
+/* Takes over what the listing and the manifest say about a backup. */
+static int describe(struct hf_ctx *ctx, struct listing *listing, const struct hf_brief *brief, struct hf_backup *backup)
+{
+    hf_auto_text struct hf_text problem = {0};
+    size_t problems = 0;
+    int rc = HF_OK;
+
+    backup->copies->figures = brief->figures;
+    memcpy(backup->copies->digest, brief->digest, sizeof(brief->digest));
+    for (size_t i = 0; i < brief->count && rc == HF_OK; i++) {
+        const struct hf_record_object *object = &brief->objects[i];
+
+        rc = check_object(ctx, listing, backup, i + 1 < brief->count ? "artifact" : "checksum file", object->key,
+                          object->bytes, &problem, &problems);
+    }
     if (problems > 1)
         hf_text_addf(&problem, " (and %zu more)", problems - 1);
     backup->copies->whole = problems == 0;
@@ -220,12 +240,15 @@ static bool cannot_ask(int rc)
 static int read_verified(struct hf_ctx *ctx, struct hf_instance *sink, const struct listing *listing,
                          struct hf_backup *backup)
 {
+    const struct listed *record = find_suffixed(listing, backup->id, HF_SUFFIX_VERIFIED);
     struct hf_ctx aside = hf_ctx_aside(ctx);
     int rc;
 
-    if (find_suffixed(listing, backup->id, HF_SUFFIX_VERIFIED) == NULL)
+    if (record == NULL || hf_known_verified(sink->known, record->key, record->tag, &backup->copies->verified))
         return HF_OK;
     rc = hf_verified_read(&aside, sink, backup->id, &backup->copies->verified);
+    if (rc == HF_OK)
+        hf_known_add_verified(sink->known, record->key, record->tag, &backup->copies->verified);
     if (cannot_ask(rc)) {
         hf_error_merge(&ctx->error, &aside.error);
         return rc;
@@ -236,25 +259,39 @@ static int read_verified(struct hf_ctx *ctx, struct hf_instance *sink, const str
     return HF_OK;
 }
 
+/* What the catalog needs of the manifest: what is known of it, or what is read now. */
+static int read_brief(struct hf_ctx *ctx, struct hf_instance *sink, const char *key, const char *tag, const char *id,
+                      struct hf_brief *ret_brief)
+{
+    struct hf_manifest *manifest = NULL;
+    hf_auto_free char *text = NULL;
+    size_t size = 0;
+    int rc;
+
+    if (hf_known_manifest(sink->known, key, tag, ret_brief))
+        return HF_OK;
+    rc = hf_catalog_manifest_text(ctx, sink, id, NULL, &text, &size);
+    if (rc == HF_OK)
+        rc = hf_manifest_read_brief(ctx, key, text, size, &manifest);
+    if (rc != HF_OK)
+        return rc;
+    *ret_brief = brief_of(manifest, text, size);
+    hf_known_add_manifest(sink->known, key, tag, ret_brief);
+    hf_manifest_free(manifest);
+    return HF_OK;
+}
+
 /* HF_END: the backup has gone since it was listed. */
 static int read_backup(struct hf_ctx *ctx, struct hf_instance *sink, struct listing *listing, struct hf_backup *backup)
 {
+    const struct listed *listed = find_suffixed(listing, backup->id, HF_SUFFIX_MANIFEST);
     struct hf_ctx aside = hf_ctx_aside(ctx);
-    struct hf_manifest *manifest = NULL;
-    hf_auto_free char *key = hf_key_manifest(backup->id), *text = NULL;
-    size_t size = 0;
-    int rc = hf_catalog_manifest_text(&aside, sink, backup->id, NULL, &text, &size);
-
-    if (rc == HF_OK)
-        rc = hf_manifest_read_brief(&aside, key, text, size, &manifest);
+    struct hf_brief brief = {0};
+    int rc = read_brief(&aside, sink, listed->key, listed->tag, backup->id, &brief);
 
     if (rc == HF_OK) {
-        XXH128_hash_t digest = XXH3_128bits(text, size);
-
-        backup->copies->digest[0] = digest.low64;
-        backup->copies->digest[1] = digest.high64;
-        rc = describe(ctx, listing, manifest, backup);
-        hf_manifest_free(manifest);
+        rc = describe(ctx, listing, &brief, backup);
+        hf_brief_clear(&brief);
         return rc < 0 ? rc : read_verified(ctx, sink, listing, backup);
     }
     if (cannot_ask(rc)) {
@@ -348,6 +385,8 @@ static int load_share(struct hf_ctx *ctx, struct hf_instance *sink, const char *
             return hf_fail(ctx, HF_E_CANCELLED, "read the catalog: interrupted");
         rc = add_backup(ctx, sink, &listing, id, time_ms, share);
     }
+    if (rc == HF_OK)
+        hf_known_complete(sink->known);
     if (rc == HF_OK)
         rc = find_orphans(ctx, sink, &listing, &share->orphans);
     return rc;

@@ -4,6 +4,7 @@
 #include "base/cancel.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "catalog/known.h"
 #include "ops/guard.h"
 #include "ops/seal.h"
 #include "plugin/tempdir.h"
@@ -76,6 +77,15 @@ static int check_gates(const struct hf_run *run, struct hf_ctx *ctx)
     return rc;
 }
 
+/* What the catalog knows already of the sink lies beside the locks. */
+static void open_known(const struct hf_run *run, struct hf_instance *sink)
+{
+    hf_auto_free char *path =
+        hf_strf("%s/catalog/%s.%s", run->world->settings->state_dir, run->profile->name, sink->name);
+
+    sink->known = hf_known_open(path);
+}
+
 static int open_plugins(struct hf_run *run, struct hf_ctx *ctx, int flags)
 {
     struct hf_profile *profile = run->profile;
@@ -95,8 +105,11 @@ static int open_plugins(struct hf_run *run, struct hf_ctx *ctx, int flags)
     if (rc == HF_OK)
         rc = hf_seal_choose(ctx, &run->stages, &run->seal);
     run->sinks = hf_alloc_array(profile->sink_count, sizeof(*run->sinks));
-    for (size_t i = 0; rc == HF_OK && i < profile->sink_count; i++)
+    for (size_t i = 0; rc == HF_OK && i < profile->sink_count; i++) {
         rc = add_instance(run, ctx, &profile->sinks[i], &run->sinks[run->sink_count++]);
+        if (rc == HF_OK)
+            open_known(run, run->sinks[i]);
+    }
     return rc == HF_OK ? check_gates(run, ctx) : rc;
 }
 
@@ -160,7 +173,8 @@ static int lock_and_sweep(struct hf_run *run, struct hf_ctx *ctx, bool alone)
     return rc;
 }
 
-int hf_run_open(struct hf_run *run, struct hf_ctx *ctx, const struct hf_world *world, struct hf_profile *profile, int flags)
+int hf_run_open(struct hf_run *run, struct hf_ctx *ctx, const struct hf_world *world, struct hf_profile *profile,
+                int flags)
 {
     int rc;
 
@@ -212,8 +226,11 @@ static void keep_if_lost(struct hf_run *run)
 void hf_run_close(struct hf_run *run)
 {
     keep_if_lost(run);
-    for (size_t i = 0; i < run->sink_count; i++)
+    for (size_t i = 0; i < run->sink_count; i++) {
+        if (run->sinks[i] != NULL)
+            hf_known_close(run->sinks[i]->known);
         hf_instance_free(run->sinks[i]);
+    }
     free(run->sinks);
     hf_chain_clear(&run->stages);
     hf_instance_free(run->source);
@@ -264,8 +281,8 @@ static int add_sink(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *
     return rc;
 }
 
-int hf_run_catalog(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *only, bool lenient, struct hf_strings *away,
-                   struct hf_catalog **ret_catalog)
+int hf_run_catalog(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *only, bool lenient,
+                   struct hf_strings *away, struct hf_catalog **ret_catalog)
 {
     struct hf_catalog *catalog = hf_alloc(sizeof(*catalog));
     struct hf_error first = {0};
@@ -317,7 +334,8 @@ static struct hf_instance *own_stage(const struct hf_run *run, const struct hf_m
 }
 
 /* The plugin with its defaults, where the profile does not have it. */
-static int default_stage(const struct hf_run *run, struct hf_ctx *ctx, const char *plugin, struct hf_instance **ret_stage)
+static int default_stage(const struct hf_run *run, struct hf_ctx *ctx, const char *plugin,
+                         struct hf_instance **ret_stage)
 {
     struct hf_ctx aside = hf_run_ctx(run);
     int rc = hf_instance_default(&aside, HF_STAGE, plugin, NULL, ret_stage);

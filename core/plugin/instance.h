@@ -23,6 +23,7 @@ struct hf_instance {
     atomic_llong moved_ms; /* when the last one began or ended: hf_time_steady_ms */
     pthread_mutex_t own_lock;
     pthread_mutex_t *gate; /* NULL: calls may overlap */
+    struct hf_known *known; /* sinks: what the catalog need not read again; its owner's. NULL: nothing */
 };
 
 /* Loads the section's plugin and checks its options; NULL when it could not, and the reason is among the diagnostics.

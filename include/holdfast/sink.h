@@ -20,6 +20,9 @@ struct hf_object {
     /* stat only: the sink refuses to remove it before (Unix time); 0: it does not. A plugin sets it when the size that the
      * core gave has room for it. */
     int64_t locked_until_ms;
+    /* list only, valid during the call: another text whenever the object was written anew (an ETag, say), so that what was
+     * read of it before need not be read again; NULL: the sink has none, and everything is read each time. */
+    const char *tag;
 };
 
 enum hf_put_flags {

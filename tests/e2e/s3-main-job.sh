@@ -87,3 +87,25 @@ for number in {1..9}; do
     equal "content of database $number" "$(sqlite3 "$DATA/$number.db" 'select hex(x) from t' | sha256sum)" \
         "$(sqlite3 "$T/databases/$number.db" 'select hex(x) from t' | sha256sum)"
 done
+
+# What a listing shows to be unchanged is not fetched again; what was written anew is; and what is known of it may be lost.
+proxy
+ENDPOINT=$S3_PROXY s3_profile config files "$DATA/config"
+fetched() { # COUNT: manifests and verification records in one run of list
+    : >"$T/requests"
+    json 0 list config
+    equal 'fetched' "$1" "$(grep -c '^GET /[^?]*\.json ' "$T/requests" || true)"
+}
+rm -rf "$T/state/catalog"
+fetched 2
+cp "$OUT" "$T/list"
+fetched 0
+cmp "$OUT" "$T/list"
+printf '#' | dd of="$T/state/catalog/config.away" bs=1 seek=300 conv=notrunc status=none
+fetched 2
+cmp "$OUT" "$T/list"
+json 0 verify config --level quick
+fetched 0
+echo '{}' | rclone rcat "ceph:backups/omen/prod/$(j '.results[0].backups[-1].id').manifest.json"
+fetched 1
+holds '.results[0].backups[-1].sinks[0].whole | not'

@@ -10,7 +10,7 @@
 
 #define ASIDE_MS ((int64_t)7 * 24 * 60 * 60 * 1000)
 
-enum { TOKEN_SIZE = 4096, FULL_KEY_SIZE = S3_PREFIX_MAX + S3_KEY_MAX + 100 };
+enum { TOKEN_SIZE = 4096, FULL_KEY_SIZE = S3_PREFIX_MAX + S3_KEY_MAX + 100, TAG_SIZE = 200 };
 
 /* The core's key of a key in the bucket; NULL: it is somebody else's. */
 static const char *own_key(const struct s3 *self, const char *full)
@@ -38,7 +38,7 @@ struct lister {
     void *arg;
     char key[FULL_KEY_SIZE], last[FULL_KEY_SIZE];
     int64_t bytes, modified_ms;
-    char token[TOKEN_SIZE];
+    char token[TOKEN_SIZE], tag[TAG_SIZE];
     bool truncated, disordered, bad;
 };
 
@@ -57,7 +57,8 @@ static int end_object(struct lister *lister)
     struct hf_object object = {.size = sizeof(object),
                                .key = key,
                                .bytes = (uint64_t)lister->bytes,
-                               .modified_ms = lister->modified_ms > 0 ? lister->modified_ms : 0};
+                               .modified_ms = lister->modified_ms > 0 ? lister->modified_ms : 0,
+                               .tag = lister->tag[0] ? lister->tag : NULL};
     return lister->each(lister->arg, &object);
 }
 
@@ -75,11 +76,14 @@ static int list_element(void *arg, const char *path, const char *text)
         lister->bytes = *text >= '0' && *text <= '9' ? strtoll(text, &end, 10) : -1;
         if (end && *end)
             lister->bytes = -1;
+    } else if (leaf_is(path, root, "Contents/ETag")) {
+        if (!s3_copy(lister->tag, sizeof(lister->tag), text, length))
+            lister->tag[0] = 0;
     } else if (leaf_is(path, root, "Contents/LastModified")) {
         lister->modified_ms = s3_time_parse(text);
     } else if (leaf_is(path, root, "Contents")) {
         int status = lister->key[0] ? end_object(lister) : 0;
-        lister->key[0] = 0;
+        lister->key[0] = lister->tag[0] = 0;
         lister->bytes = lister->modified_ms = -1;
         return status;
     } else if (leaf_is(path, root, "IsTruncated")) {

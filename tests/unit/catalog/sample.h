@@ -31,6 +31,7 @@ Suite *suite_manifest(void);
 Suite *suite_hostile(void);
 Suite *suite_sealed(void);
 Suite *suite_retention(void);
+Suite *suite_known(void);
 Suite *suite_catalog(void);
 Suite *suite_commit(void);
 

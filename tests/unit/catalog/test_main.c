@@ -14,6 +14,7 @@ int main(void)
     srunner_add_suite(runner, suite_hostile());
     srunner_add_suite(runner, suite_sealed());
     srunner_add_suite(runner, suite_retention());
+    srunner_add_suite(runner, suite_known());
     srunner_add_suite(runner, suite_catalog());
     srunner_add_suite(runner, suite_commit());
     srunner_run_all(runner, CK_ENV);
