@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../tools/s3/lib.sh"
 . "$(dirname "$0")/../tools/s3/libs3.sh"
 gateway
-proxy # which never says "100 Continue": defect 5 all along
+proxy
 
 make_files "$DATA/config"
 head -c 3900000 /dev/urandom >"$DATA/config/big"
@@ -85,6 +85,9 @@ done
 rules '{"method": "GET", "match": "max-keys", "do": "answer", "status": "200 OK", "body": "<html/>"}'
 hf list config
 [[ $RC != 0 || $(jq -r . "$OUT" 2>/dev/null) == '' ]] || fail 'a page of somebody else is taken for a list'
+# Defect 5: no "100 Continue".
+rules '{"method": "PUT", "match": "segment", "do": "no-continue"}'
+survives 'a server that never says "100 Continue"' 3 no-continue
 # Defect 6: a wrong date.
 rules '{"method": "PUT", "match": ".segment-", "do": "answer", "status": "403 Forbidden", "body": "'"$(xml RequestTimeTooSkewed)"'", "times": 1}'
 survives 'a date of another thread' 1 answer

@@ -14,6 +14,7 @@ method and match (a part of path and query) may be left out. What to do:
   cut          the connection is reset after "after" bytes of the answer's body
   stall        nothing happens for "seconds" after "after" bytes of the answer's body
   run          all goes its way
+  no-continue  all goes its way, but a client that expects "100 Continue" waits for it in vain
 Whatever it is, "command" is run first.
 It may also be used as an HTTP proxy, with or without CONNECT.
 LOG gets a line for each request: METHOD PATH RULE. Of a CONNECT: CONNECT HOST:PORT and the user and password, in base64.
@@ -169,6 +170,8 @@ def serve(client):
                 file.write(f"{method} {path} {rule.get('do', '-')}\n")
             if "command" in rule:
                 subprocess.run(["bash", "-c", rule["command"]], check=False)
+            if header(headers, "expect") and rule.get("do") != "no-continue":
+                client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             if rule.get("do") == "answer":
                 rest = pipe(client, None, rest, int(header(headers, "content-length") or 0))
                 answer(client, rule)
