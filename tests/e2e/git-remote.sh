@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # A git sink with a remote: what is stored is in both, what is removed in neither; a remote that is away, or not who it should
-# be, fails the run with nothing visible; a machine that lost everything fetches it. By a folder, by ssh, and by https.
+# be, or stands still, fails the run with nothing visible; a machine that lost everything fetches it. By a folder, by ssh, and
+# by https.
+[[ ! -w /dev/shm ]] || TMPDIR=/dev/shm # where fsync costs nothing
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib_git.sh"
 needs git ssh-keygen python3
@@ -34,6 +36,33 @@ END
 refs() { git -C "$1" for-each-ref --format='%(refname) %(objectname)' refs/holdfast 'refs/heads/holdfast/*'; }
 in_step() { diff <(refs "$T/local.git") <(refs "$T/srv/config.git") || fail 'the two repositories are not in step'; }
 other_refs() { git -C "$1" for-each-ref --format='%(refname)' | grep -v -e ^refs/holdfast/ -e ^refs/heads/holdfast/ || true; }
+
+stands_still() { # TEXT: the run ends soon, and says so; nothing is visible
+    local since=$SECONDS
+    json 8 backup config
+    says "$1" 'nothing came or went for 1 s' 'stall_timeout'
+    ((SECONDS - since < 8)) || fail "it ended after $((SECONDS - since)) s"
+    json 0 list config
+    holds '[.results[].backups[].sinks[] | select(.whole | not)] == []'
+}
+# remotes_silent SCHEME LINES: one that takes connections, and never says a word; a run that waits for it can be stopped.
+remotes_silent() {
+    local silent since=$SECONDS
+    python3 -c 'import socket, time
+s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True); time.sleep(60)' >"$T/silent-$1" &
+    silent=$!
+    wait_for 10 test -s "$T/silent-$1"
+    write_profile "$1://ops@127.0.0.1:$(cat "$T/silent-$1")/config.git" "$2
+stall_timeout = 1s"
+    json 8 backup config
+    says 'cannot reach' 'nothing came or went for 1 s' 'stall_timeout'
+    absent "$T/local.git"
+    sed -i 's/^stall_timeout.*/stall_timeout = 30s/' "$ETC/conf.d/config.ini"
+    timeout -s INT 0.5 "$HOLDFAST" --config "$ETC" check config >"$OUT" 2>"$ERR" || true
+    ((SECONDS - since < 12)) || fail 'a run that waits for a silent remote cannot be stopped'
+    kill "$silent"
+    wait "$silent" 2>/dev/null || true
+}
 
 round_trip() {
     local first second third
@@ -86,6 +115,13 @@ git -C "$T/local.git" push -q --force "file://$T/srv/config.git" holdfast/config
 backup config >/dev/null
 in_step
 
+# So does an object that is another there.
+object=$(git -C "$T/srv/config.git" for-each-ref --format='%(refname)' refs/holdfast | head -1)
+git -C "$T/srv/config.git" update-ref "$object" "$(git -C "$T/srv/config.git" rev-parse holdfast/config)"
+json 0 backup config --dry-run
+json 0 backup config
+says "${object#refs/holdfast/}" 'is not what was stored there'
+
 # ssh. libgit2 1.5 loses a few bytes of each connection's host and its known_hosts.
 printf 'leak:libssh2\nleak:libgit2.so\n' >"$T/lsan"
 export LSAN_OPTIONS=suppressions=$T/lsan:print_suppressions=0
@@ -123,6 +159,18 @@ refs "$T/local.git" >"$T/local-after"
 backup config >/dev/null
 in_step
 
+# One that takes what is pushed, and then says nothing for long; it may have stored it for all that.
+printf '#!/bin/sh\nsleep 2\n: >>%s/hook\n' "$T" >"$T/srv/config.git/hooks/pre-receive"
+chmod +x "$T/srv/config.git/hooks/pre-receive"
+sed -i 's|^ssh_key.*|&\nstall_timeout = 1s|' "$ETC/conf.d/config.ini"
+stands_still 'cannot push to'
+wait_for 10 test -e "$T/hook"
+rm "$T/srv/config.git/hooks/pre-receive"
+backup config >/dev/null
+in_step
+expect 0 verify config --all
+remotes_silent ssh "ssh_key = $T/ssh/id"
+
 # https.
 unset LSAN_OPTIONS
 start_https "$T/srv" ops s3cret-Passw0rd
@@ -134,6 +182,11 @@ says 'cannot prove who it is' 'ca_file'
 sed -i "s|^username.*|&\nca_file = $T/tls/ca.pem|" "$ETC/conf.d/config.ini"
 round_trip
 if grep -rqF "$GIT_TOKEN" "$OUT" "$ERR" "$T/local.git" "$T/srv" "$T/state"; then fail 'the password stands in the open'; fi
+remotes_silent https "username = ops
+password = \${env:GIT_TOKEN}"
+write_profile "https://localhost:$HTTPS_PORT/config.git" "username = ops
+ca_file = $T/tls/ca.pem
+password = \${env:GIT_TOKEN}"
 GIT_TOKEN=wrong json 1 backup config
 says 'does not accept the credentials'
 

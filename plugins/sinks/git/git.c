@@ -116,9 +116,7 @@ static const struct hf_plugin plugin = {
         "step. A repository that is missing here, with create, is fetched as a whole.\n\n"
         "Retention removes refs and never rewrites the history; what no ref names any more, 'git gc --prune=now' in "
         "the "
-        "repository takes away. Put together and read back, objects need room in temp_dir. libgit2 knows no timeouts "
-        "of "
-        "its own: a remote that stops answering is given up when the system's TCP does.",
+        "repository takes away. Put together and read back, objects need room in temp_dir.",
     .threads = HF_PER_INSTANCE,
     .option_stride = sizeof(struct hf_option),
     .options = gs_options,
@@ -132,7 +130,9 @@ static const struct hf_plugin plugin = {
 static int init(const struct hf_host *host)
 {
     gs_host = host;
-    return git_libgit2_init() < 0 || git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1) != 0 ? HF_E_FAIL : HF_OK;
+    return git_libgit2_init() < 0 || git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1) != 0 || gs_watch_init() != 0
+               ? HF_E_FAIL
+               : HF_OK;
 }
 
 const struct hf_module *holdfast_module_v1(void)

@@ -2,8 +2,8 @@
  *
  * The git sink's rooms: git.c (the plugin's table), options.c, repo.c (the repository, failures), lock.c (one writer at
  * a time), keys.c (objects and refs), blob.c (reading what an object holds), put.c (writing), objects.c (listing,
- * removing), tree.c and unpack.c (a tar as a tree of git), history.c (the readable branch), remote.c and credentials.c
- * (the other repository), sync.c (sweeping, and bringing both in step).
+ * removing), tree.c and unpack.c (a tar as a tree of git), history.c (the readable branch), remote.c, credentials.c
+ * and watch.c (the other repository), sync.c (sweeping, and bringing both in step).
  *
  * An object KEY is a commit of one file of that name, and the ref refs/holdfast/KEY. The ref makes it visible: git
  * makes refs one at a time and atomically.
@@ -17,6 +17,7 @@
 #define HOLDFAST_SINK_GIT_H
 
 #include <git2.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <holdfast/plugin.h>
@@ -39,6 +40,7 @@ struct gs {
     char *username, *password, *ssh_key, *ssh_passphrase, *host_key, *ca_file;
     bool create;
     uint64_t max_object;
+    int64_t stall_ms;
     git_repository *repo; /* NULL until it is needed         */
     struct gs_blob *held; /* the object that was read last   */
     int run_lock;         /* -1: not locked                  */
@@ -47,7 +49,7 @@ struct gs {
 
 extern const struct hf_host *gs_host;
 
-enum { GS_OPTION_COUNT = 11 };
+enum { GS_OPTION_COUNT = 12 };
 extern const struct hf_option gs_options[GS_OPTION_COUNT];
 int gs_configure(struct gs *self, struct hf_ctx *ctx, const struct hf_config *config);
 
@@ -148,6 +150,8 @@ struct gs_talk {
     char host[256];       /* which it was                                             */
     char refused[256];    /* why it did not take the ref that must be taken           */
     const char *may_fail; /* a ref that it may refuse; NULL: none                     */
+    struct gs_watch *watch;
+    atomic_bool stalled; /* it was given up since nothing moved */
 };
 /* Connects; always close it. With the lock held, or while the repository is made. */
 int gs_talk_open(struct gs_talk *talk, struct gs *self, struct hf_ctx *ctx, git_direction direction);
@@ -159,6 +163,10 @@ int gs_talk_push(struct gs_talk *talk, char *const *refspecs, size_t count);
 int gs_talk_fetch(struct gs_talk *talk, char *const *refspecs, size_t count);
 int gs_talk_fail(struct gs_talk *talk, int rc, const char *doing);
 void gs_credentials_set(struct gs_talk *talk);
+/* Ends connections that stand still, and all when the run is stopped. Init: once, for libgit2. */
+int gs_watch_init(void);
+int gs_watch_start(struct gs_talk *talk);
+void gs_watch_stop(struct gs_talk *talk);
 
 /* One object, and the commit that goes with it (NULL: none), to the remote. HF_E_EXISTS when it has it. With the lock.
  */

@@ -43,6 +43,12 @@ const struct hf_option gs_options[GS_OPTION_COUNT] = {
     {.key = "ca_file",
      .type = HF_PATH,
      .help = "certificates (PEM) that an https remote is checked by; unset: the system's"},
+    {.key = "stall_timeout",
+     .type = HF_DURATION,
+     .dflt = "60s",
+     .min = 1000,
+     .max = 3600 * 1000,
+     .help = "a remote from which nothing comes, and which takes nothing, for so long is given up"},
 };
 
 static int copy(struct hf_ctx *ctx, const struct hf_config *config, const char *key, char **ret_value)
@@ -123,6 +129,7 @@ int gs_configure(struct gs *self, struct hf_ctx *ctx, const struct hf_config *co
         status = copy(ctx, config, texts[i].key, (char **)((char *)self + texts[i].offset));
     self->create = gs_host->get_int(config, "create") != 0;
     self->max_object = (uint64_t)gs_host->get_int(config, "max_object");
+    self->stall_ms = gs_host->get_int(config, "stall_timeout");
     if (status == HF_OK)
         status = author ? parse_author(self, ctx, author) : default_author(self, ctx);
     if (status == HF_OK && self->host_key && strncmp(self->host_key, "SHA256:", 7) != 0)

@@ -59,6 +59,16 @@ int gs_talk_fail(struct gs_talk *talk, int rc, const char *doing)
     const git_error *error = git_error_last();
     if (gs_host->cancelled(talk->ctx))
         return HF_E_CANCELLED;
+    if (atomic_load(&talk->stalled)) {
+        char time[32];
+        snprintf(time, sizeof(time), "%lld s", (long long)(self->stall_ms / 1000));
+        gs_host->fail(talk->ctx, HF_E_UNREACHABLE, "cannot %s the remote '%s': nothing came or went for %s", doing,
+                      self->remote, time);
+        return gs_host->hint(talk->ctx,
+                             "look whether it works: git ls-remote '%s'; if it may take so long, raise "
+                             "stall_timeout",
+                             self->remote);
+    }
     int code = rc == GIT_EAUTH || talk->bad_certificate ? HF_E_AUTH : HF_E_UNREACHABLE;
     gs_host->fail(talk->ctx, code, "cannot %s the remote '%s': %s", doing, self->remote,
                   error && error->message ? error->message : "libgit2 gives no reason");
@@ -100,14 +110,17 @@ int gs_talk_open(struct gs_talk *talk, struct gs *self, struct hf_ctx *ctx, git_
     git_proxy_options proxy;
     (void)git_proxy_options_init(&proxy, GIT_PROXY_OPTIONS_VERSION);
     proxy.type = GIT_PROXY_AUTO;
-    int rc = trust(self);
-    if (rc == 0)
+    int rc = 0, code = gs_watch_start(talk);
+    if (code == HF_OK)
+        rc = trust(self);
+    if (code == HF_OK && rc == 0)
         rc = name_remote(talk);
-    if (rc == 0)
+    if (code == HF_OK && rc == 0)
         rc = git_remote_connect(talk->remote, direction, &talk->callbacks, &proxy, NULL);
-    if (rc == 0)
+    if (code == HF_OK && rc == 0)
         return HF_OK;
-    int code = gs_talk_fail(talk, rc, "reach");
+    if (code == HF_OK)
+        code = gs_talk_fail(talk, rc, "reach");
     gs_talk_close(talk);
     return code;
 }
@@ -119,6 +132,7 @@ void gs_talk_close(struct gs_talk *talk)
         git_remote_free(talk->remote);
     }
     talk->remote = NULL;
+    gs_watch_stop(talk);
     pthread_mutex_unlock(&talking);
 }
 

@@ -202,38 +202,56 @@ static int list_lacking(struct gs *self, struct gs_talk *talk, const struct gs_r
     return status;
 }
 
-static int send(struct gs *self, struct hf_ctx *ctx, const struct gs_refs *ours, const char *prefix)
+static int send(struct gs *self, struct hf_ctx *ctx, const struct list *list, const char *branch)
 {
     struct gs_talk talk;
-    struct list list = {0};
-    char branch[GS_REF_MAX];
     int status = gs_talk_open(&talk, self, ctx, GIT_DIRECTION_PUSH);
     if (status != HF_OK)
         return status;
-    status = list_lacking(self, &talk, ours, prefix, &list, branch);
     talk.may_fail = branch;
-    if (status == HF_OK && list.count > 0) {
-        gs_host->log(ctx, HF_LOG_INFO, "sending %zu objects that '%s' lacks", list.count, self->remote);
-        status = gs_talk_push(&talk, list.items, list.count);
-    }
+    gs_host->log(ctx, HF_LOG_INFO, "sending %zu objects that '%s' lacks", list->count, self->remote);
+    status = gs_talk_push(&talk, list->items, list->count);
     gs_talk_close(&talk);
-    list_clear(&list);
     return status;
 }
 
+/* An object never changes, so one that does was changed by somebody else, or by damage. */
+static void warn_changed(struct gs *self, struct gs_talk *talk, const struct gs_refs *ours)
+{
+    const git_remote_head **heads = NULL;
+    size_t count = 0;
+    char key[GS_KEY_MAX + 1];
+    if (gs_talk_refs(talk, &heads, &count) != HF_OK)
+        return; /* it was listed before */
+    for (size_t i = 0; i < count; i++) {
+        const struct gs_ref *item = gs_ref_key(GS_REFS_OBJECTS, heads[i]->name, key) ? find(ours, key) : NULL;
+        if (item && !git_oid_equal(&item->oid, &heads[i]->oid))
+            gs_host->log(talk->ctx, HF_LOG_WARNING, "'%s' in the remote '%s' is not what was stored there", key,
+                         self->remote);
+    }
+}
+
+/* What the remote has is asked for once; only if it lacks something is it called again. */
 int gs_sync(struct gs *self, struct hf_ctx *ctx, const char *prefix)
 {
     struct gs_refs ours = {0};
     struct gs_talk talk;
+    struct list lacking = {0};
+    char branch[GS_REF_MAX] = "";
     int status = gs_refs_find(self, ctx, GS_REFS_OBJECTS, "", &ours);
     if (status == HF_OK)
         status = gs_talk_open(&talk, self, ctx, GIT_DIRECTION_FETCH);
     if (status == HF_OK) {
-        status = fetch(self, ctx, &ours, &talk);
+        warn_changed(self, &talk, &ours);
+        if (prefix)
+            status = list_lacking(self, &talk, &ours, prefix, &lacking, branch);
+        if (status == HF_OK) /* last: libgit2 forgets then what the remote has */
+            status = fetch(self, ctx, &ours, &talk);
         gs_talk_close(&talk);
     }
-    if (status == HF_OK && prefix)
-        status = send(self, ctx, &ours, prefix);
+    if (status == HF_OK && lacking.count > 0)
+        status = send(self, ctx, &lacking, branch);
+    list_clear(&lacking);
     gs_refs_clear(&ours);
     return status;
 }
