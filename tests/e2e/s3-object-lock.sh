@@ -6,6 +6,7 @@
 gateway
 
 make_files "$DATA/config"
+head -c 9000000 /dev/urandom >"$DATA/config/big" # in parts; the manifest goes whole
 aws s3api create-bucket --bucket locked --object-lock-enabled-for-bucket >/dev/null
 s3_profile config files "$DATA/config" 'lock = 30d
 lock_mode = compliance'
@@ -15,15 +16,20 @@ printf '\n[retention]\nkeep_last = 1\n' >>"$ETC/conf.d/config.ini"
 hf check config
 [[ $RC != 0 ]] || fail 'a bucket without object lock is taken'
 says 'without object lock'
+json 1 backup config
+says 'did not lock it' 'hint:'
+equal 'stored without a lock' '' "$(keys)"
 
 sed -i 's/^bucket = .*/bucket = locked/' "$ETC/conf.d/config.ini"
 json 0 check config
 first=$(backup config)
 equal 'what the check left' '' "$(rclone lsf -R --s3-versions ceph:locked | grep holdfast-check || true)"
 second=$(backup config)
-aws s3api get-object-retention --bucket locked --key "omen/prod/$first.tar" >"$T/retention"
-jq -e --arg day "$(date -u -d '+30 days' +%F)" '.Retention.Mode == "COMPLIANCE" and (.Retention.RetainUntilDate | startswith($day))' \
-    "$T/retention" >/dev/null || fail "locked so: $(cat "$T/retention")"
+for key in "$first.tar" "$first.manifest.json"; do
+    aws s3api get-object-retention --bucket locked --key "omen/prod/$key" >"$T/retention" || fail "'$key' is not locked"
+    jq -e --arg day "$(date -u -d '+30 days' +%F)" '.Retention.Mode == "COMPLIANCE" and (.Retention.RetainUntilDate | startswith($day))' \
+        "$T/retention" >/dev/null || fail "'$key' is locked so: $(cat "$T/retention")"
+done
 json 0 list config
 equal 'listed' "$first $second" "$(j '[.results[0].backups[].id] | join(" ")')"
 

@@ -46,6 +46,34 @@ json 8 verify "$first"
 sed -i 's/^bucket = .*/bucket = backups/' "$ETC/conf.d/config.ini"
 whole
 
+# Wishes that the server does not grant, or passes over without a word: this one does not know SSE-S3.
+wish() {
+    sed -i '/^\(sse\|storage_class\)/d' "$ETC/conf.d/config.ini"
+    printf '%s\n' "$@" >>"$ETC/conf.d/config.ini"
+}
+wish 'sse = s3'
+refused 1 'without the encryption' 'take sse out'
+wish 'sse = kms' 'sse_kms_key = nobodys'
+refused 1 'nobodys' 'sse_kms_key must be'
+wish 'storage_class = NONE_SUCH'
+json 1 backup config
+json 1 check config
+wish
+bucket_whole
+no_uploads
+ENDPOINT=$S3_TLS_ENDPOINT s3_profile secret files "$DATA/config" "ca_file = $S3_CA
+sse = customer
+sse_customer_key = $(head -c 32 /dev/zero | base64)"
+secret=$(backup secret)
+sed -i 's/^sse_customer_key = .*/sse_customer_key = '"$(head -c 32 /dev/urandom | base64 | sed 's,/,\\/,g')/" "$ETC/conf.d/secret.ini"
+json 1 verify "$secret"
+says 'another sse_customer_key'
+sed -i '/^sse/d' "$ETC/conf.d/secret.ini"
+json 1 verify "$secret"
+says 'sse = customer?'
+rm "$ETC/conf.d/secret.ini"
+whole
+
 # Somebody else's bucket.
 admin user create --uid=other --display-name=other --access-key=other --secret-key=othersecret >/dev/null
 AWS_ACCESS_KEY_ID=other AWS_SECRET_ACCESS_KEY=othersecret refused 1 AccessDenied "'backups'"

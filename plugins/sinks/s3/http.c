@@ -260,6 +260,10 @@ static void note_header(struct s3_answer *answer, const char *name, size_t lengt
         answer->delete_marker = strcasecmp(value, "true") == 0;
     else if (header_is(name, length, "x-amz-object-lock-retain-until-date"))
         answer->locked_until_ms = s3_time_parse(value);
+    else if (header_is(name, length, "x-amz-server-side-encryption"))
+        s3_copy(answer->encryption, sizeof(answer->encryption), value, size);
+    else if (header_is(name, length, "x-amz-server-side-encryption-customer-algorithm"))
+        s3_copy(answer->customer_encryption, sizeof(answer->customer_encryption), value, size);
 }
 
 static size_t on_header(char *data, size_t one, size_t size, void *arg)

@@ -22,7 +22,9 @@ struct s3_answer {
     int64_t date_ms;     /* the server's clock; -1: not said */
     int64_t retry_after_ms;
     int64_t locked_until_ms;
-    char put_id[S3_ID_SIZE]; /* our mark on the object */
+    char encryption[32];          /* by the server, with a key that it has */
+    char customer_encryption[16]; /* by the server, with a key that it was sent */
+    char put_id[S3_ID_SIZE];      /* our mark on the object */
     char version_id[256];
     char region[64];
     char location[256];

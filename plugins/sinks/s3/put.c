@@ -15,8 +15,8 @@ enum { FIRST_ROOM = 64 * 1024, LOOKS = 5, LOOKS_IN_DOUBT = 2, LOOK_PAUSE_MS = 10
 struct put {
     struct s3 *self;
     char *key, *media;
-    char id[S3_ID_SIZE]; /* our mark on the object */
-    char retain[32];     /* until when it is locked; "": it is not */
+    char id[S3_ID_SIZE];       /* our mark on the object */
+    char retain[S3_TIME_SIZE]; /* until when it is locked; "": it is not */
     bool passing;
     struct s3_part *part;     /* being filled */
     struct s3_upload *upload; /* NULL: small so far */
@@ -68,19 +68,9 @@ int s3_put_begin(void *opaque, struct hf_ctx *ctx, const struct hf_put_request *
 
 static void object_headers(const struct put *put, struct s3_request *request)
 {
-    const struct s3 *self = put->self;
     s3_request_header(request, "content-type", put->media);
     s3_request_header(request, "x-amz-meta-holdfast-put", put->id);
-    for (unsigned i = 0; i < self->sse_header_count; i++)
-        s3_request_header(request, self->sse_headers[i].name, self->sse_headers[i].value);
-    for (unsigned i = 0; i < self->customer_header_count; i++)
-        s3_request_header(request, self->customer_headers[i].name, self->customer_headers[i].value);
-    for (unsigned i = 0; i < self->object_header_count && !put->passing; i++)
-        s3_request_header(request, self->object_headers[i].name, self->object_headers[i].value);
-    if (put->retain[0]) {
-        s3_request_header(request, "x-amz-object-lock-mode", self->lock_mode);
-        s3_request_header(request, "x-amz-object-lock-retain-until-date", put->retain);
-    }
+    s3_object_headers(put->self, put->passing, put->retain, request);
 }
 
 static int begin_upload(struct put *put, struct hf_ctx *ctx)
@@ -198,6 +188,8 @@ static int compare(struct put *put, struct s3_call *call, const char *etag, unsi
         else if ((uint64_t)answer.length != total(put))
             status = s3_fail(call, HF_E_CORRUPT, "'s3://%s/%s%s' has %lld bytes after %llu were stored", self->bucket,
                              self->prefix, put->key, (long long)answer.length, (unsigned long long)total(put));
+        else
+            status = s3_object_ensure(self, call, put->key, put->retain, &answer);
     }
     s3_answer_clear(&answer);
     return status;

@@ -40,6 +40,7 @@ int64_t s3_now_ms(void);    /* Unix time */
 int64_t s3_steady_ms(void); /* goes on whatever happens to the clock */
 /* "2026-02-01T12:00:00.000Z" as Unix time in ms; -1: it is none. */
 int64_t s3_time_parse(const char *text);
+enum { S3_TIME_SIZE = 32 };
 void s3_time_text(int64_t ms, char *text, size_t size); /* "2026-02-01T12:00:00Z" */
 
 enum { S3_ID_SIZE = 33 };
