@@ -77,8 +77,14 @@ for number in {1..9}; do
     head -c 900000 /dev/urandom >"$T/noise"
     sqlite3 "$DATA/$number.db" "create table t (x); insert into t values (readfile('$T/noise'))"
 done
-s3_profile databases sqlite "$DATA/*.db" 'part_size = 5M'
+s3_profile databases sqlite "$DATA/*.db" 'part_size = 5M
+sse = kms
+sse_kms_key = holdfast-one'
+json 0 check databases
 json 0 backup databases
+key=omen/prod/$(j '.results[0].id').manifest.json
+aws s3api head-object --bucket backups --key "$key" >"$T/head"
+jq -e '.ServerSideEncryption == "aws:kms" and .SSEKMSKeyId == "holdfast-one"' "$T/head" >/dev/null || fail "encrypted so: $(cat "$T/head")"
 equal 'artifacts' 9 "$(j '.results[0].artifacts | length')"
 no_uploads
 expect 0 verify databases

@@ -79,9 +79,30 @@ static int explain_region(struct s3 *self, struct s3_call *call, const struct s3
     return s3_hint(call, "set region and endpoint to those of the bucket");
 }
 
-static int explain_denied(struct s3 *self, struct s3_call *call, const struct s3_request *request,
-                          const struct s3_answer *answer, const char *code, const char *why)
+/* Is it about keys of encryption? Then the hint says so; 0: no. */
+static int explain_keys(struct s3 *self, struct s3_call *call, const struct s3_request *request, int code,
+                        const struct s3_error *error, const char *why)
 {
+    bool reads = request->key && (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0);
+    if (self->sse_header_count > 0 && (strcasestr(error->code, "kms") || strcasestr(error->message, "kms"))) {
+        fail(self, call, request, code, why);
+        return s3_hint(call, "sse_kms_key must be a key of the server's key management that the credentials may use");
+    }
+    if (reads && self->customer_header_count > 0) {
+        fail(self, call, request, code, why);
+        return s3_hint(call, "was it stored with another sse_customer_key, or without one?");
+    }
+    if (reads && code == HF_E_IO) {
+        fail(self, call, request, code, why);
+        return s3_hint(call, "was it stored with sse = customer? Set sse and sse_customer_key as they were then");
+    }
+    return 0;
+}
+
+static int explain_denied(struct s3 *self, struct s3_call *call, const struct s3_request *request,
+                          const struct s3_answer *answer, const struct s3_error *error, const char *why)
+{
+    const char *code = error->code;
     if (strcmp(code, "RequestTimeTooSkewed") == 0 ||
         (!code[0] && answer->date_ms >= 0 && llabs(s3_now_ms() - answer->date_ms) > SKEW_MS))
         return explain_skew(self, call, request, answer);
@@ -90,6 +111,9 @@ static int explain_denied(struct s3 *self, struct s3_call *call, const struct s3
         return s3_hint(call,
                        "raise the quota of the bucket or its owner, or shorten [retention] and run 'holdfast prune'");
     }
+    int keys = explain_keys(self, call, request, HF_E_AUTH, error, why);
+    if (keys != 0)
+        return keys;
     fail(self, call, request, HF_E_AUTH, why);
     if (strcmp(code, "SignatureDoesNotMatch") == 0)
         return s3_hint(call, "the secret key does not belong to the access key, or a proxy changes requests");
@@ -131,7 +155,7 @@ int s3_explain(struct s3 *self, struct s3_call *call, const struct s3_request *r
     switch (answer->status) {
     case 401:
     case 403:
-        return explain_denied(self, call, request, answer, code, why);
+        return explain_denied(self, call, request, answer, error, why);
     case 404:
         return explain_missing(self, call, request, why);
     case 409:
@@ -149,8 +173,12 @@ int s3_explain(struct s3 *self, struct s3_call *call, const struct s3_request *r
         if (strcmp(code, "RequestTimeTooSkewed") == 0)
             return explain_skew(self, call, request, answer);
         if (strcmp(code, "ExpiredToken") == 0 || strcmp(code, "InvalidToken") == 0)
-            return explain_denied(self, call, request, answer, code, why);
-        return fail(self, call, request, strcmp(code, "EntityTooLarge") == 0 ? HF_E_NOSPACE : HF_E_IO, why);
+            return explain_denied(self, call, request, answer, error, why);
+        if (strcmp(code, "EntityTooLarge") == 0)
+            return fail(self, call, request, HF_E_NOSPACE, why);
+        if (explain_keys(self, call, request, HF_E_IO, error, why) != 0)
+            return call->problem.code;
+        return fail(self, call, request, HF_E_IO, why);
     default:
         return fail(self, call, request,
                     answer->status >= 500 || answer->status / 100 == 2 || answer->status == 429 || answer->status == 408

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Putting thousands of parts together takes some servers minutes. */
-enum { COMPLETE_STALL_MS = 5 * 60 * 1000 };
+enum { COMPLETE_STALL_MS = 5 * 60 * 1000, PARTS_ANYWHERE = 100 };
 
 static void query_id(struct s3_text *query, const char *id)
 {
@@ -49,6 +49,9 @@ int s3_multipart_part(struct s3_client *client, struct s3 *self, struct s3_call 
     for (unsigned i = 0; i < self->customer_header_count; i++)
         s3_request_header(&request, self->customer_headers[i].name, self->customer_headers[i].value);
     int status = query.failed ? s3_fail_memory(call) : s3_request_over(client, self, call, &request, &answer);
+    if (status != HF_OK && answer.status == 400 && number > PARTS_ANYWHERE)
+        s3_hint(call, "does the server allow an object %u parts? Set max_parts to what it allows (Swift: 1000)",
+                self->max_parts);
     if (status == HF_OK && !answer.etag[0])
         status = s3_fail(call, HF_E_IO, "cannot store '%s': the server took part %u and did not say so (no ETag)", key,
                          number);

@@ -159,6 +159,9 @@ rgw cache enabled = true
 rgw enable usage log = false
 rgw enable ops log = false
 rgw crypt require ssl = false
+# a key management that knows two keys, of 32 bytes each
+rgw crypt s3 kms backend = testing
+rgw crypt s3 kms encryption keys = holdfast-one=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY= holdfast-two=ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=
 rgw run sync thread = false
 # free deleted data after seconds, not 2 hours: memstore is RAM
 rgw gc obj min wait = 5
