@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # labels: heavy
-# Keys from the profile, the files of the AWS tools, and the metadata services of containers and machines; temporary ones are
-# renewed in the middle of an upload. None is ever to be seen.
+# Keys from the profile, the files of the AWS tools, a token service, and the metadata services of containers and machines;
+# temporary ones are renewed in the middle of an upload. None is ever to be seen.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/../tools/s3/lib.sh"
 gateway
@@ -55,6 +55,25 @@ AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:$port/container AWS_CONTAINE
     works "the container's metadata service"
 export AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:$port/ AWS_EC2_METADATA_DISABLED=false
 works "the machine's metadata service"
+
+# A role, for a token that Kubernetes keeps new in a file; by the environment, and by a profile.
+export AWS_ENDPOINT_URL_STS=http://127.0.0.1:$port/ AWS_EC2_METADATA_DISABLED=true
+role=arn:aws:iam::123456789012:role/backup
+echo web/token+1 >"$T/web-token"
+AWS_WEB_IDENTITY_TOKEN_FILE=$T/web-token AWS_ROLE_ARN=$role works 'a role, for the token in a file'
+printf '[profile k8s]\nrole_arn = %s\nweb_identity_token_file = %s\n' "$role" "$T/web-token" >"$T/aws/config"
+AWS_CONFIG_FILE=$T/aws/config AWS_PROFILE=k8s works 'a file of the AWS tools'
+AWS_WEB_IDENTITY_TOKEN_FILE=$T/web-token AWS_ROLE_ARN=$role-of-others json 1 backup config
+says AccessDenied 'hint:' "$T/web-token"
+echo stale-token >"$T/web-token"
+AWS_WEB_IDENTITY_TOKEN_FILE=$T/web-token AWS_ROLE_ARN=$role json 1 backup config
+says InvalidIdentityToken 'renewed'
+if grep -qF stale-token "$OUT" "$ERR"; then fail 'the token is to be seen'; fi
+AWS_WEB_IDENTITY_TOKEN_FILE=$T/none AWS_ROLE_ARN=$role json 1 backup config
+says "$T/none"
+AWS_ENDPOINT_URL_STS=http://sts.example.org AWS_WEB_IDENTITY_TOKEN_FILE=$T/web-token AWS_ROLE_ARN=$role json 2 backup config
+says 'neither https nor an address of this machine'
+export AWS_EC2_METADATA_DISABLED=false
 
 # A session token is sent along; when the server says that it has run out, new keys are fetched, once.
 proxy

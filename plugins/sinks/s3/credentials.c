@@ -82,8 +82,10 @@ static int fetch_from(struct s3 *self, struct s3_call *call, enum s3_origin orig
         return from_options(call, options, keys);
     case S3_FROM_ENVIRONMENT:
         return from_environment(call, keys);
+    case S3_FROM_WEB_IDENTITY:
+        return s3_keys_from_web_identity(self, call, keys);
     case S3_FROM_FILE:
-        return s3_keys_from_file(call, options->aws_profile, keys);
+        return s3_keys_from_file(self, call, options->aws_profile, keys);
     case S3_FROM_CONTAINER:
         return s3_keys_from_container(self, call, keys);
     case S3_FROM_INSTANCE:
@@ -102,6 +104,7 @@ static int fail_none(struct s3_call *call, enum s3_origin from)
         [S3_FROM_AUTO] = "the profile, the environment, the files of the AWS tools, or a metadata service",
         [S3_FROM_OPTIONS] = "the profile",
         [S3_FROM_ENVIRONMENT] = "the environment",
+        [S3_FROM_WEB_IDENTITY] = "the environment (AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN)",
         [S3_FROM_FILE] = "the files of the AWS tools",
         [S3_FROM_CONTAINER] = "the container's metadata service",
         [S3_FROM_INSTANCE] = "the machine's metadata service",
@@ -182,8 +185,8 @@ bool s3_credentials_renewable(struct s3 *self)
 {
     struct s3_credentials *credentials = self->credentials;
     pthread_mutex_lock(&credentials->lock);
-    bool renewable = credentials->origin == S3_FROM_FILE || credentials->origin == S3_FROM_CONTAINER ||
-                     credentials->origin == S3_FROM_INSTANCE;
+    bool renewable = credentials->origin == S3_FROM_WEB_IDENTITY || credentials->origin == S3_FROM_FILE ||
+                     credentials->origin == S3_FROM_CONTAINER || credentials->origin == S3_FROM_INSTANCE;
     pthread_mutex_unlock(&credentials->lock);
     return renewable;
 }
@@ -193,6 +196,7 @@ const char *s3_credentials_origin(struct s3 *self)
     static const char *const names[] = {[S3_FROM_AUTO] = "",
                                         [S3_FROM_OPTIONS] = "the profile",
                                         [S3_FROM_ENVIRONMENT] = "the environment",
+                                        [S3_FROM_WEB_IDENTITY] = "a role, for the token in a file",
                                         [S3_FROM_FILE] = "a file of the AWS tools",
                                         [S3_FROM_CONTAINER] = "the container's metadata service",
                                         [S3_FROM_INSTANCE] = "the machine's metadata service",
@@ -223,7 +227,21 @@ static int refuse_other_ways(struct s3_call *call, const char *text, const char 
     return HF_E_NOTFOUND;
 }
 
-static int keys_of_file(struct s3_call *call, const char *path, const char *profile, bool *found, struct s3_keys *keys)
+/* A role that a token in a file stands for. */
+static int keys_of_role(struct s3 *self, struct s3_call *call, const char *text, const char *profile,
+                        struct s3_keys *keys)
+{
+    char token_file[4096], role[2100], session[100] = "";
+    if (!s3_awsfile_value(text, profile, "web_identity_token_file", token_file, sizeof(token_file)) ||
+        !s3_awsfile_value(text, profile, "role_arn", role, sizeof(role)))
+        return HF_E_NOTFOUND;
+    s3_awsfile_value(text, profile, "role_session_name", session, sizeof(session));
+    struct s3_web_identity identity = {.token_file = token_file, .role = role, .session = session};
+    return s3_keys_from_role(self, call, &identity, keys);
+}
+
+static int keys_of_file(struct s3 *self, struct s3_call *call, const char *path, const char *profile, bool *found,
+                        struct s3_keys *keys)
 {
     char *text = s3_awsfile_read(path);
     if (!text)
@@ -238,23 +256,25 @@ static int keys_of_file(struct s3_call *call, const char *path, const char *prof
             keys->token[0] = 0;
         status = HF_OK;
     } else {
-        status = refuse_other_ways(call, text, path, profile);
+        status = keys_of_role(self, call, text, profile, keys);
+        if (status == HF_E_NOTFOUND)
+            status = refuse_other_ways(call, text, path, profile);
     }
     OPENSSL_cleanse(text, strlen(text));
     free(text);
     return status;
 }
 
-int s3_keys_from_file(struct s3_call *call, const char *aws_profile, struct s3_keys *keys)
+int s3_keys_from_file(struct s3 *self, struct s3_call *call, const char *aws_profile, struct s3_keys *keys)
 {
     const char *profile = s3_awsfile_profile(aws_profile);
     char path[4096];
     bool found = false;
     int status = HF_E_NOTFOUND;
     if (s3_awsfile_path("AWS_SHARED_CREDENTIALS_FILE", "credentials", path, sizeof(path)))
-        status = keys_of_file(call, path, profile, &found, keys);
+        status = keys_of_file(self, call, path, profile, &found, keys);
     if (status == HF_E_NOTFOUND && s3_awsfile_path("AWS_CONFIG_FILE", "config", path, sizeof(path)))
-        status = keys_of_file(call, path, profile, &found, keys);
+        status = keys_of_file(self, call, path, profile, &found, keys);
     if (status == HF_E_NOTFOUND && aws_profile) {
         s3_fail(call, HF_E_AUTH,
                 found ? "profile '%s' of the AWS tools has no keys" : "the AWS tools have no profile '%s'",

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where the keys come from, in this order: the profile; the environment (AWS_ACCESS_KEY_ID …); the files of the AWS
- * tools; a container's and a machine's metadata service. What runs out is renewed in time.
+ * Where the keys come from, in this order: the profile; the environment (AWS_ACCESS_KEY_ID …); a role that a token in
+ * a file stands for; the files of the AWS tools; a container's and a machine's metadata service. What runs out is
+ * renewed in time.
  */
 #ifndef HOLDFAST_SINK_S3_CREDENTIALS_H
 #define HOLDFAST_SINK_S3_CREDENTIALS_H
@@ -18,6 +19,7 @@ enum s3_origin {
     S3_FROM_AUTO,
     S3_FROM_OPTIONS,
     S3_FROM_ENVIRONMENT,
+    S3_FROM_WEB_IDENTITY,
     S3_FROM_FILE,
     S3_FROM_CONTAINER,
     S3_FROM_INSTANCE,
@@ -41,9 +43,19 @@ bool s3_credentials_renewable(struct s3 *self);
 const char *s3_credentials_origin(struct s3 *self);
 
 /* The sources. HF_E_NOTFOUND, with nothing recorded: this one has none. */
-int s3_keys_from_file(struct s3_call *call, const char *aws_profile, struct s3_keys *ret_keys);
+int s3_keys_from_web_identity(struct s3 *self, struct s3_call *call, struct s3_keys *ret_keys);
+int s3_keys_from_file(struct s3 *self, struct s3_call *call, const char *aws_profile, struct s3_keys *ret_keys);
 int s3_keys_from_container(struct s3 *self, struct s3_call *call, struct s3_keys *ret_keys);
 int s3_keys_from_instance(struct s3 *self, struct s3_call *call, struct s3_keys *ret_keys);
+
+struct s3_web_identity {
+    const char *token_file, *role;
+    const char *session; /* what records of the role's doings call this one; "": holdfast */
+};
+int s3_keys_from_role(struct s3 *self, struct s3_call *call, const struct s3_web_identity *identity,
+                      struct s3_keys *ret_keys);
+/* May a secret go there? Over plain http only to places that do not leave the machine. */
+bool s3_url_is_safe(const char *url);
 /* A metadata service's document. False when it is none. */
 bool s3_keys_parse(const char *json, size_t size, struct s3_keys *ret_keys);
 

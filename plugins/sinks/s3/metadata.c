@@ -87,8 +87,7 @@ static bool starts(const char *text, const char *beginning)
     return strncmp(text, beginning, strlen(beginning)) == 0;
 }
 
-/* Over plain http only to places that do not leave the machine. */
-static bool is_safe(const char *url)
+bool s3_url_is_safe(const char *url)
 {
     static const char *const hosts[] = {"169.254.170.2", "169.254.170.23", "[fd00:ec2::23]",
                                         "127.0.0.1",     "localhost",      "[::1]"};
@@ -135,7 +134,7 @@ int s3_keys_from_container(struct s3 *self, struct s3_call *call, struct s3_keys
     else
         s3_text_addf(&url, "%s", full);
     int status = url.failed ? s3_fail_memory(call) : HF_OK;
-    if (status == HF_OK && !is_safe(url.data))
+    if (status == HF_OK && !s3_url_is_safe(url.data))
         status = s3_fail(call, HF_E_AUTH,
                          "AWS_CONTAINER_CREDENTIALS_FULL_URI '%s' is neither https nor an address of this machine",
                          url.data);

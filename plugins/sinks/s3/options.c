@@ -315,7 +315,8 @@ static int read_route(struct s3 *self, struct hf_ctx *ctx)
 
 static enum s3_origin origin_of(const char *word)
 {
-    static const char *const words[] = {"auto", "options", "environment", "file", "container", "instance", "anonymous"};
+    static const char *const words[] = {"auto", "options",   "environment", "web_identity",
+                                        "file", "container", "instance",    "anonymous"};
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         if (strcmp(words[i], word) == 0)
             return (enum s3_origin)i;

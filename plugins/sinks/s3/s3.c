@@ -39,7 +39,7 @@ static const struct hf_option options[] = {
     {.key = "credentials",
      .type = HF_ENUM,
      .dflt = "auto",
-     .choices = "auto|options|environment|file|container|instance|anonymous",
+     .choices = "auto|options|environment|web_identity|file|container|instance|anonymous",
      .help = "where the keys come from. auto: the first that has some, in this order"},
     {.key = "access_key", .type = HF_STRING, .help = "access key; best ${env:NAME} or ${file:PATH}"},
     {.key = "secret_key", .type = HF_STRING, .flags = HF_SECRET, .help = "secret key"},

@@ -3,8 +3,8 @@
  * The s3 sink's rooms, each above those it stands on: s3.c (the plugin's table), options.c (what the profile says),
  * check.c, put.c (one object's way in), upload.c (parts in flight), multipart.c (its requests), get.c, objects.c (stat,
  * remove, sweep), list.c; request.c (sign, send, try again), errors.c (what a refusal means), call.c (failures and
- * notes of one call), credentials.c with awsfile.c and metadata.c, http.c (libcurl) with rate.c; and retry.c, sigv4.c,
- * xml.c, text.c, which know nothing of the sink.
+ * notes of one call), credentials.c with awsfile.c, metadata.c and webidentity.c, http.c (libcurl) with rate.c; and
+ * retry.c, sigv4.c, xml.c, text.c, which know nothing of the sink.
  */
 #ifndef HOLDFAST_SINK_S3_H
 #define HOLDFAST_SINK_S3_H

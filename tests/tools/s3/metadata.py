@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The metadata services of a machine (IMDSv2) and of a container, on 127.0.0.1.
+"""The metadata services of a machine (IMDSv2) and of a container, and a security token service, on 127.0.0.1.
 
 usage: metadata.py PORT KEYS LOG
 
@@ -10,6 +10,7 @@ become its Expiration. LOG gets a line for each request.
 import json
 import sys
 import time
+import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 port, keys_path, log_path = int(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -38,6 +39,23 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, "metadata-token")
         else:
             self.answer(400, "")
+
+    def do_POST(self):
+        text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        form = dict(urllib.parse.parse_qsl(text, strict_parsing=True))
+        if (form.get("Action"), form.get("Version")) != ("AssumeRoleWithWebIdentity", "2011-06-15") or not form.get("RoleSessionName"):
+            self.answer(400, "")
+        elif form.get("WebIdentityToken") != "web/token+1":
+            self.answer(400, "<ErrorResponse><Error><Code>InvalidIdentityToken</Code><Message>no</Message></Error></ErrorResponse>")
+        elif form.get("RoleArn") != "arn:aws:iam::123456789012:role/backup":
+            self.answer(403, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>")
+        else:
+            keys = json.loads(self.keys())
+            keys["SessionToken"] = keys.pop("Token", "")
+            inner = "".join(f"<{name}>{text}</{name}>" for name, text in keys.items())
+            self.answer(200, '<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+                        f"<AssumeRoleWithWebIdentityResult><Credentials>{inner}</Credentials>"
+                        "</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>")
 
     def do_GET(self):
         if self.path == "/container":
