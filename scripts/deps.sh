@@ -10,7 +10,7 @@ build=(gcc libc6-dev cmake ninja-build pkg-config check libinih-dev libjansson-d
     libsqlite3-dev libarchive-dev zlib1g-dev libzstd-dev libisal-dev libpq-dev libgit2-dev libs3-dev libcurl4-openssl-dev
     libexpat1-dev sqlite3)
 tests=(age postgresql python3 jq pigz zstd strace faketime libfaketime attr acl procps util-linux mandoc git openssh-server
-    openssh-client ceph-mon ceph-osd radosgw ceph-common awscli rclone openssl)
+    openssh-client ceph-mon ceph-osd radosgw ceph-common awscli rclone openssl python3-swift)
 bench=(age postgresql python3 pigz zstd)
 ci=(clang shellcheck)
 

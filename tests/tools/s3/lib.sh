@@ -54,6 +54,21 @@ gateway() {
 gateway_kill() { bash "$S3_TOOLS/rgw.sh" kill "$S3_GATEWAY"; }
 gateway_revive() { bash "$S3_TOOLS/rgw.sh" revive "$S3_GATEWAY"; }
 
+# swift: another server, OpenStack Swift, instead of the gateway, with a bucket `backups`.
+swift() {
+    local port
+    needs rclone
+    /usr/bin/python3 -c 'import swift.common' 2>/dev/null || skip 'needs python3-swift (scripts/deps.sh --test installs it)'
+    port=$(free_ports 4)
+    /usr/bin/python3 "$S3_TOOLS/swift-s3.py" "$T/swift" "$port" >"$T/swift.out" 2>&1 &
+    S3_ENDPOINT=http://127.0.0.1:$port
+    export AWS_ACCESS_KEY_ID=test:tester AWS_SECRET_ACCESS_KEY=testing RCLONE_CONFIG_CEPH_TYPE=s3 RCLONE_CONFIG=/dev/null \
+        RCLONE_CONFIG_CEPH_PROVIDER=Other RCLONE_CONFIG_CEPH_REGION=us-east-1 RCLONE_CONFIG_CEPH_ENV_AUTH=true \
+        RCLONE_CONFIG_CEPH_ENDPOINT=$S3_ENDPOINT
+    wait_for 20 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+    rclone mkdir ceph:backups
+}
+
 # proxy: harm by the rules in $RULES, at $S3_PROXY; what was asked for is in $T/requests.
 proxy() {
     local port
