@@ -11,11 +11,15 @@ simple_profile sqlite sqlite "$DATA/signals.db"
 printf '\n[retention]\nkeep_last = 2\n' | tee -a "$ETC/conf.d/ledger.ini" >>"$ETC/conf.d/sqlite.ini"
 first=$(backup ledger)
 backup sqlite >"$T/id"
-sleep 1
-start=$(date +%s%N)
-backup ledger >"$T/id"
-backup sqlite >"$T/id"
-whole=$((($(date +%s%N) - start) / 1000000 / 2))
+whole=1000000
+for _ in 1 2 3; do # the shortest of three: something else may slow one of them down
+    sleep 1
+    start=$(date +%s%N)
+    backup ledger >"$T/id"
+    backup sqlite >"$T/id"
+    took=$((($(date +%s%N) - start) / 1000000 / 2))
+    if ((took < whole)); then whole=$took; fi
+done
 echo "a run takes about $whole ms"
 
 points=48
