@@ -168,7 +168,7 @@ static int settle(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, 
         rc = load_record(ctx, sink, key, id, kind, &record);
         if (rc != HF_OK)
             return rc == HF_END ? HF_OK : rc;
-        hf_log(HF_LOG_INFO, sink->who, "%s backup '%s' of an interrupted run",
+        hf_log(HF_LOG_INFO, sink->who, "%s backup '%s'",
                removing ? "finishing the removal of" : "taking back the incomplete", id);
         rc = removing ? hf_object_remove(ctx, sink, verified_key) : HF_OK;
         if (rc == HF_OK)

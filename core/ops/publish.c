@@ -194,6 +194,8 @@ int hf_publish(struct hf_run *run, struct hf_ctx *ctx, struct hf_fanout *fanout,
         rc = step(self, run, ctx, put_objects);
     if (rc == HF_OK)
         rc = put_manifests(self, run, ctx);
+    if (rc != HF_OK) /* what waits to be committed goes first: else a sweep would take it for what a crash left */
+        hf_fanout_stop(fanout);
     /* Each manifest is there: the backup exists, and a record that stays is dropped by the next sweep. */
     for (size_t i = 0; i < run->sink_count; i++) {
         struct hf_ctx own = {.services = &run->services};

@@ -52,6 +52,13 @@ nothing_visible "$T/a"
 nothing_visible "$T/b"
 nothing_visible "$T/c"
 
+# What a run takes back of its own is not told as what another left.
+at=commit key=.gz
+three a b
+expect 1 backup config --verbose
+if grep -E 'did not end|interrupted' "$ERR"; then fail 'it speaks of another run'; fi
+nothing_left_over "$T/c"
+
 # A sink that is required is required, quorum or not.
 three
 sed -i '/^\[sink b\]/a required = yes' "$ETC/conf.d/config.ini"
