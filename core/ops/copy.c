@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+enum { UNANSWERED_MAX = 2 };
+
 /* One backup that may be copied. */
 struct item {
     const struct hf_backup *backup;
@@ -41,8 +43,9 @@ struct copying {
     size_t count;
     struct hf_task *tasks; /* one for each item in `order` */
     struct item **order;
-    bool named;         /* one backup by its id, not the latest */
-    int level, threads; /* threads: artifacts of one backup at once */
+    bool named;            /* one backup by its id, not the latest */
+    atomic_int unanswered; /* backups in a row that failed since somebody could not be reached */
+    int level, threads;    /* threads: artifacts of one backup at once */
 };
 
 static bool found_damaged(const struct hf_copy *copy)
@@ -306,12 +309,27 @@ static int copy_one(struct copying *self, struct hf_ctx *ctx, struct item *item)
     return rc;
 }
 
+/* Each that is tried with nobody there takes as long as all the sink's retries. */
+static int copy_if_answered(struct copying *self, struct hf_ctx *ctx, struct item *item)
+{
+    int rc;
+
+    if (atomic_load(&self->unanswered) >= UNANSWERED_MAX)
+        return hf_fail(ctx, HF_E_UNREACHABLE, "not tried any more, since nobody answered for those before");
+    rc = copy_one(self, ctx, item);
+    if (rc == HF_E_UNREACHABLE)
+        atomic_fetch_add(&self->unanswered, 1);
+    else
+        atomic_store(&self->unanswered, 0);
+    return rc;
+}
+
 static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
 {
     struct copying *self = arg;
     struct item *item = self->order[task - self->tasks];
     int64_t started = hf_time_steady_ms();
-    int rc = copy_one(self, ctx, item);
+    int rc = copy_if_answered(self, ctx, item);
 
     item->took_ms = hf_time_steady_ms() - started;
     item->bytes = item->outcome == NULL ? item->backup->figures.bytes : 0;

@@ -162,8 +162,8 @@ int hf_guard(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, h
     bool stalled = false;
     int rc;
 
-    if (atomic_load(&sink->given_up))
-        return hf_instance_fail_stalled(sink, ctx);
+    if (hf_instance_check(sink, ctx) != HF_OK)
+        return ctx->error.code;
     if (sink->timeout_ms == 0)
         return what(run, ctx, sink, arg);
     rc = guard_new(run, ctx, sink, what, arg, &self);

@@ -166,6 +166,7 @@ static int lock_and_sweep(struct hf_run *run, struct hf_ctx *ctx, bool alone)
         rc = hf_guard(run, ctx, run->sinks[i], sweep, NULL);
         if (rc != HF_OK && !run->sinks[i]->required && rc != HF_E_CANCELLED) {
             hf_log(HF_LOG_WARNING, NULL, "%s", ctx->error.text);
+            hf_instance_set_away(run->sinks[i], ctx);
             hf_error_clear(&ctx->error);
             rc = HF_OK;
         }
@@ -304,6 +305,7 @@ int hf_run_catalog(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *o
                                 "it does not answer, and is left out: %s", ctx->error.text);
         hf_log(HF_LOG_WARNING, NULL, "sink '%s' does not answer, and is left out: %s", sink->name, ctx->error.text);
         hf_strings_add(away, sink->name);
+        hf_instance_set_away(sink, ctx);
         hf_error_merge(&first, &ctx->error);
         rc = HF_OK;
     }

@@ -40,8 +40,7 @@ struct hf_fanout *hf_fanout_new(struct hf_services *services, struct hf_cancel *
         outlet->lock = &fanout->lock;
         outlet->changed = &fanout->changed;
         outlet->sink = sinks[i];
-        if (atomic_load(&sinks[i]->given_up))
-            hf_instance_fail_stalled(sinks[i], &ctx);
+        (void)hf_instance_check(sinks[i], &ctx);
         if (hf_outlet_start(outlet, &ctx, cancel, services) != HF_OK || ctx.error.code != 0)
             hf_fanout_drop(fanout, i, &ctx);
     }

@@ -77,8 +77,7 @@ static struct hf_ini_section section_of_required(const struct hf_options *tables
             if (!names_plugin && (!(option.flags & HF_REQUIRED) || fill == NULL))
                 continue;
             section.entries = hf_realloc_array(section.entries, section.count + 1, sizeof(*section.entries));
-            section.entries[section.count++] =
-                (struct hf_ini_entry){
+            section.entries[section.count++] = (struct hf_ini_entry){
                 .key = (char *)option.key, .value = (char *)(names_plugin ? plugin : fill), .line = 1};
         }
     return section;
@@ -140,6 +139,7 @@ void hf_instance_free(struct hf_instance *instance)
     hf_config_free(instance->config);
     free(instance->name);
     free(instance->who);
+    free(instance->away);
     free(instance);
 }
 
@@ -195,4 +195,17 @@ int hf_instance_leave(struct hf_instance *instance, struct hf_ctx *ctx, int resu
         hf_fail(ctx, result, "%s", hf_code_text(result));
     hf_wrap(ctx, "%s", instance->who);
     return result;
+}
+
+void hf_instance_set_away(struct hf_instance *instance, const struct hf_ctx *ctx)
+{
+    if (!instance->required && ctx->error.code == HF_E_UNREACHABLE && instance->away == NULL)
+        instance->away = hf_strdup(ctx->error.text);
+}
+
+int hf_instance_check(const struct hf_instance *instance, struct hf_ctx *ctx)
+{
+    if (instance->away != NULL)
+        return hf_fail(ctx, HF_E_UNREACHABLE, "%s", instance->away);
+    return atomic_load(&instance->given_up) ? hf_instance_fail_stalled(instance, ctx) : HF_OK;
 }

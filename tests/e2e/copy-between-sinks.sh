@@ -145,3 +145,14 @@ json 3 copy --all --to b
 mv "$T/a" "$T/gone"
 json 8 copy --all --to b
 says 'none of the sinks to copy from answers'
+
+# One that goes away in the middle is not tried for each backup anew.
+mv "$T/gone" "$T/a"
+mkdir "$T/c"
+for _ in 4 5; do backup config >/dev/null; done
+sink config d odd $'at = begin\nwhat = away\nkey = .gz'
+json 8 copy --all --from a --to d --jobs 1
+equal 'not tried' 3 "$(j '[.results[0].copies[] | select(.error | test("not tried"))] | length')"
+sed -i 's/^what = away/what = fail/' "$ETC/conf.d/config.ini"
+json 1 copy --all --from a --to d --jobs 1
+holds '[.results[0].copies[] | select(.error | test("not tried"))] == []'

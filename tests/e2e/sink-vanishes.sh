@@ -40,3 +40,20 @@ for replacement in none another; do
     equal 'artifacts' "$earlier.tar.gz" "$(cd "$BACKUPS" && echo config_*.tar.*)"
     expect 0 verify "$earlier"
 done
+
+# One that the run can do without, and that cannot be reached, is asked once: each time takes as long as all its retries.
+cat >>"$ETC/conf.d/config.ini" <<END
+
+[sink far]
+plugin = s3
+bucket = backups
+endpoint = http://127.0.0.1:1
+access_key = nobody
+secret_key = nothing
+retries = 1
+required = no
+END
+chmod 600 "$ETC/conf.d/config.ini"
+json 3 backup config
+equal 'attempts' 1 "$(grep -c 'trying again' "$ERR")"
+holds '.results[0].sinks[] | select(.name == "far") | (.stored | not) and (.error | test("onnect"))'
