@@ -29,6 +29,10 @@ expect 0 verify config --all
 
 # One that grows into it fails, and leaves nothing.
 rm "$BACKUPS"/* "$BACKUPS"/.[!.]* 2>/dev/null || true
+head -c 26000000 /dev/urandom >"$DATA/config/large" # the first run of all: nobody knows how large it will be
+json 1 backup config
+says 'less than the reserve of 8 MiB' 'hint:'
+nothing_visible
 head -c 1000000 /dev/urandom >"$DATA/config/large"
 id=$(backup config)
 contents "$BACKUPS" >"$T/before"
