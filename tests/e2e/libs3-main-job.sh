@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The libs3 sink against a Ceph gateway: backups small and large come back, by Holdfast and by other clients; retention, many
-# keys, refusals; beside the s3 sink, which brings another libcurl, in one process.
+# keys, refusals, two machines at once; beside the s3 sink, which brings another libcurl, in one process.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/../tools/s3/lib.sh"
 . "$(dirname "$0")/../tools/s3/libs3.sh"
@@ -128,3 +128,35 @@ for sink in old new; do
     same_metadata "$DATA/config" "$T/from-$sink$DATA/config"
 done
 : "$third"
+
+# Two machines that write one profile at the same moment: at most one succeeds, and what it says it stored is there.
+rm "$ETC/conf.d/both.ini"
+cp -r "$ETC" "$T/other"
+mkdir "$DATA/other"
+head -c 900000 /dev/urandom >"$DATA/other/file"
+sed -i "s|^state_dir.*|state_dir = $T/other-state|" "$T/other/holdfast.ini"
+sed -i "s|^path = .*|path = $DATA/other|" "$T/other/conf.d/config.ini"
+succeeded() { # EXIT REPORT DATA
+    local id
+    [[ $1 == [0457] ]] || fail "exit code $1 of two runs at once: $(cat "$2" "$2.err")"
+    [[ $1 == 0 ]] || return 0
+    id=$(jq -r '.results[0].id' "$2")
+    rm -rf "$T/raced"
+    expect 0 restore "$id" --to "$T/raced"
+    same_tree "$3" "$T/raced$3"
+}
+for _ in 1 2 3 4; do
+    codes=()
+    "$HOLDFAST" --config "$ETC" backup config --json >"$T/raced-1" 2>"$T/raced-1.err" &
+    one=$!
+    "$HOLDFAST" --config "$T/other" backup config --json >"$T/raced-2" 2>"$T/raced-2.err" &
+    two=$!
+    for run in $one $two; do
+        code=0
+        wait "$run" || code=$?
+        codes+=("$code")
+    done
+    succeeded "${codes[0]}" "$T/raced-1" "$DATA/config"
+    succeeded "${codes[1]}" "$T/raced-2" "$DATA/other"
+done
+expect 0 backup config

@@ -2,7 +2,7 @@
  *
  * The libs3 sink's rooms: libs3.c (the plugin's table and options), request.c (one request: run, judged, tried again),
  * store.c (one object of the bucket, up and down), names.c (what the bucket's keys stand for), index.c (large objects),
- * put.c, get.c, objects.c (looking, listing, removing, sweeping).
+ * claim.c (who may store a key), put.c, get.c, objects.c (looking, listing, removing, sweeping).
  *
  * libs3 2.0 has defects that cannot be mended from outside. What is done about each:
  *
@@ -10,7 +10,8 @@
  * its length and ETag are compared with our own.
  * 2. A GET, and a list, that broke off count as a success. Bytes are counted, and whole objects compared by MD5; a list
  *    has ended only when the server, asked for what comes after the last key, says "nothing".
- * 3. A PUT gives no ETag: see 1.
+ * 3. A PUT gives no ETag: see 1. A range that the server did not heed looks like one that it did: the length is
+ * compared.
  * 4. No certificate is ever verified: https is refused.
  * 5. Without "100 Continue" a PUT that went well counts as failed: see 1, what is there and is ours was stored.
  * 6. It calls gmtime(), which any other thread may disturb. The module makes one call at a time, nobody else here calls
@@ -20,8 +21,8 @@
  * 9. It brings a second libcurl into the process, with GnuTLS: a module of its own, and a test runs both in one
  * process.
  *
- * It also knows neither conditions for a PUT, so that who is first is found by looking and not decided by the server,
- * nor parts: an object larger than `segment` is several.
+ * It also knows neither conditions for a PUT, so that who is first is found by looking and not decided by the server
+ * (the records that a run begins with are claimed before), nor parts: an object larger than `segment` is several.
  */
 #ifndef HOLDFAST_SINK_LIBS3_H
 #define HOLDFAST_SINK_LIBS3_H
@@ -59,6 +60,7 @@ struct ls_call {
     int64_t modified; /* seconds; -1: not told                                    */
     char etag[128];   /* without its quotes; "" when not told                     */
     int64_t last_ms;  /* when something last happened                             */
+    int unsent;       /* bytes that wait in the kernel                            */
     /* what the body comes from or goes to */
     FILE *file;         /* PUT                                                      */
     uint64_t left;      /* PUT: of the body                                         */
@@ -102,14 +104,15 @@ bool ls_is_md5(const char *etag);
 /* What lies in the bucket, beneath the prefix:
  *   KEY                                an object of one piece
  *   OWNER.segment-ID-NNNNNN            a piece of a larger one; no key ends so
+ *   KEY.claim-ID-PID                   somebody is about to store KEY
  *   KEY.segments-ID-COUNT-BYTES        says that the pieces of ID are the object KEY: its index. Put last, removed
  * first */
-enum ls_kind { LS_FOREIGN, LS_PLAIN, LS_SEGMENT, LS_INDEX };
+enum ls_kind { LS_FOREIGN, LS_PLAIN, LS_SEGMENT, LS_INDEX, LS_CLAIM };
 struct ls_name {
     enum ls_kind kind;
     char key[LS_KEY_MAX + 1]; /* LS_SEGMENT: the owner */
     char id[LS_ID + 1];
-    uint64_t number, bytes; /* LS_SEGMENT: which; LS_INDEX: how many, and the object's size */
+    uint64_t number, bytes; /* LS_SEGMENT: which; LS_INDEX: how many, and the object's size; LS_CLAIM: the process */
 };
 void ls_name_parse(const char *name, struct ls_name *ret_name);
 int ls_key_check(struct hf_ctx *ctx, const char *key);
@@ -118,6 +121,15 @@ void ls_path(const struct ls *self, const char *name, char *ret_path);
 void ls_segment_path(const struct ls *self, const char *owner, const char *id, uint64_t number, char *ret_path);
 void ls_index_path(const struct ls *self, const char *key, const char *id, uint64_t count, uint64_t bytes,
                    char *ret_path);
+
+void ls_claim_path(const struct ls *self, const char *key, const char *id, uint64_t pid, char *ret_path);
+
+/* Makes sure that nobody else stores the key: HF_E_EXISTS when somebody has, or may be about to. id: random hex digits.
+ * *ret_path: what ls_claim_end() removes once the key is stored, or is not. */
+int ls_claim(struct ls *self, struct hf_ctx *ctx, const char *key, const char *id, char *ret_path);
+void ls_claim_end(struct ls *self, struct hf_ctx *ctx, const char *path);
+/* Has whoever made it ended, or is it so old that he must have? */
+bool ls_claim_is_dead(const struct ls_name *name, int64_t modified);
 
 /* A large object's index, as text: "holdfast-segments 1", then "owner", "segment", and a line "NUMBER BYTES MD5" each.
  */

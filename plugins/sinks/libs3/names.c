@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-static const char segment_word[] = ".segment-", index_word[] = ".segments-";
+static const char segment_word[] = ".segment-", index_word[] = ".segments-", claim_word[] = ".claim-";
 
 /* Digits, and nothing else, up to `stop`. */
 static bool number(const char **at, char stop, uint64_t *ret_value)
@@ -50,6 +50,9 @@ void ls_name_parse(const char *name, struct ls_name *ret_name)
     } else if ((word = find_word(name, segment_word, ret_name, &after)) && number(&after, 0, &ret_name->number)) {
         kind = LS_SEGMENT;
         length = (size_t)(word - name);
+    } else if ((word = find_word(name, claim_word, ret_name, &after)) && number(&after, 0, &ret_name->number)) {
+        kind = LS_CLAIM;
+        length = (size_t)(word - name);
     }
     if (length > LS_KEY_MAX)
         return;
@@ -74,6 +77,11 @@ void ls_path(const struct ls *self, const char *name, char *ret_path)
 void ls_segment_path(const struct ls *self, const char *owner, const char *id, uint64_t at, char *ret_path)
 {
     snprintf(ret_path, LS_PATH_MAX, "%s%s%s%s-%06" PRIu64, self->prefix, owner, segment_word, id, at);
+}
+
+void ls_claim_path(const struct ls *self, const char *key, const char *id, uint64_t pid, char *ret_path)
+{
+    snprintf(ret_path, LS_PATH_MAX, "%s%s%s%s-%" PRIu64, self->prefix, key, claim_word, id, pid);
 }
 
 void ls_index_path(const struct ls *self, const char *key, const char *id, uint64_t count, uint64_t bytes,

@@ -81,7 +81,8 @@ int ls_list(void *opaque, struct hf_ctx *ctx, const char *prefix, int (*each)(vo
                                    .key = item->name.key,
                                    .bytes = item->name.kind == LS_INDEX ? item->name.bytes : item->bytes,
                                    .modified_ms = item->modified > 0 ? item->modified * 1000 : 0};
-        if (item->name.kind != LS_SEGMENT && strncmp(object.key, prefix, strlen(prefix)) == 0)
+        if (item->name.kind != LS_SEGMENT && item->name.kind != LS_CLAIM &&
+            strncmp(object.key, prefix, strlen(prefix)) == 0)
             status = each(arg, &object);
     }
     free(list.items);
@@ -131,8 +132,14 @@ int ls_sweep(void *opaque, struct hf_ctx *ctx, const char *prefix, int64_t older
     bool any = false;
     int64_t age_ms = older_than_ms > self->sweep_after_ms ? older_than_ms : self->sweep_after_ms;
     int status = load(self, ctx, prefix, &list);
-    for (size_t i = 0; i < list.count; i++)
-        any = any || list.items[i].name.kind == LS_SEGMENT;
+    for (size_t i = 0; status == HF_OK && i < list.count; i++) {
+        const struct item *item = &list.items[i];
+        any = any || item->name.kind == LS_SEGMENT;
+        if (item->name.kind != LS_CLAIM || !ls_claim_is_dead(&item->name, item->modified))
+            continue;
+        ls_claim_path(self, item->name.key, item->name.id, item->name.number, path);
+        status = ls_delete(self, ctx, path);
+    }
     if (status == HF_OK && any) {
         list.count = 0;
         status = load(self, ctx, "", &list);

@@ -17,8 +17,9 @@
 struct put {
     struct ls *self;
     char key[LS_KEY_MAX + 1], owner[LS_KEY_MAX + 1], id[LS_ID + 1], media[128];
-    char *temp; /* the file's name                           */
-    FILE *file; /* NULL once prepared                        */
+    bool passing; /* a record, whose key is claimed */
+    char *temp;   /* the file's name                           */
+    FILE *file;   /* NULL once prepared                        */
     uint64_t waiting, bytes;
     uint64_t count;          /* segments that are stored               */
     char (*md5)[LS_MD5_HEX]; /* theirs */
@@ -108,6 +109,7 @@ int ls_put_begin(void *opaque, struct hf_ctx *ctx, const struct hf_put_request *
     put->self = opaque;
     snprintf(put->key, sizeof(put->key), "%s", request->key);
     snprintf(put->owner, sizeof(put->owner), "%s", owner);
+    put->passing = request->flags & HF_PUT_PASSING;
     snprintf(put->media, sizeof(put->media), "%s", request->media ? request->media : "application/octet-stream");
     status = choose_id(put, ctx);
     if (status == HF_OK)
@@ -228,16 +230,20 @@ static int commit_plain(struct put *put, struct hf_ctx *ctx)
     return status;
 }
 
-/* libs3 can make no PUT depend on anything: it is looked at once more, and what is then put in its place by another at
- * the same moment is found out by its digest. */
+/* libs3 can make no PUT depend on anything: it is looked at once more. Another run of the same name has yielded at the
+ * record that both begin with. */
 int ls_put_commit(void *opaque, struct hf_ctx *ctx)
 {
     struct put *put = opaque;
+    char claim[LS_PATH_MAX];
     int status = put->file ? ls_put_prepare(put, ctx) : HF_OK;
     if (status == HF_OK)
-        status = check_free(put, ctx);
+        status = put->passing ? ls_claim(put->self, ctx, put->key, put->id + LS_ID / 2, claim) : check_free(put, ctx);
+    bool claimed = status == HF_OK && put->passing;
     if (status == HF_OK)
         status = put->count > 0 ? commit_index(put, ctx) : commit_plain(put, ctx);
+    if (claimed)
+        ls_claim_end(put->self, ctx, claim);
     if (status == HF_OK)
         put_free(put);
     return status;

@@ -5,8 +5,10 @@
  */
 #include "ls.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/select.h>
 #include <time.h>
@@ -53,6 +55,20 @@ S3BucketContext ls_bucket(const struct ls *self)
                              .secretAccessKey = self->secret_key};
 }
 
+/* All of a body may be in the kernel's buffers long before it is sent: over a slow line, that is not to stand still. */
+static void look_at_unsent(struct ls_call *call, const fd_set *reads, const fd_set *writes, int most)
+{
+    int unsent = 0;
+    for (int fd = 0; fd <= most; fd++) {
+        int waiting = 0;
+        if ((FD_ISSET(fd, reads) || FD_ISSET(fd, writes)) && ioctl(fd, SIOCOUTQ, &waiting) == 0)
+            unsent += waiting;
+    }
+    if (unsent != call->unsent)
+        call->last_ms = now_ms();
+    call->unsent = unsent;
+}
+
 /* Until one of libs3's sockets is ready, something else stirs, or a little time has passed. */
 static void wait_sockets(struct ls_call *call, S3RequestContext *requests)
 {
@@ -66,6 +82,7 @@ static void wait_sockets(struct ls_call *call, S3RequestContext *requests)
         (void)poll(&item, 1, TICK_MS / 20); /* it has none yet */
         return;
     }
+    look_at_unsent(call, &reads, &writes, most);
     if (stop >= 0 && stop < FD_SETSIZE) {
         FD_SET(stop, &reads);
         most = stop > most ? stop : most;
@@ -82,6 +99,7 @@ int ls_run(struct ls_call *call, ls_start start)
     call->status = S3StatusInternalError;
     call->modified = -1;
     call->length = 0;
+    call->unsent = 0;
     *call->message = *call->etag = 0;
     call->last_ms = now_ms();
     if (S3_create_request_context(&requests) != S3StatusOK)

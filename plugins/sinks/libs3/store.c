@@ -71,6 +71,13 @@ int ls_head(struct ls *self, struct hf_ctx *ctx, const char *path, struct ls_loo
         return HF_E_NOTFOUND;
     if (call.status != S3StatusOK)
         return ls_fail(&call, "look at");
+    if (call.length == 0 && !*call.etag) {
+        ls_host->fail(ctx, HF_E_UNSUPPORTED, "'%s' tells neither length nor ETag of '%s/%s'", self->host, self->bucket,
+                      path);
+        return ls_host->hint(ctx,
+                             "libs3 knows these names of headers only as 'Content-Length' and 'ETag'; where a proxy "
+                             "writes them otherwise, use the sink s3");
+    }
     *ret_look = (struct ls_look){.bytes = call.length, .modified = call.modified};
     memcpy(ret_look->etag, call.etag, sizeof(ret_look->etag));
     return HF_OK;
@@ -236,6 +243,9 @@ int ls_load(struct ls *self, struct hf_ctx *ctx, const char *path, const char *e
         int status = ls_run(&call, start_get);
         if (status != HF_OK)
             return status;
+        if (call.got > before && call.length != 0 && call.length != size - before)
+            return ls_host->fail(ctx, HF_E_UNSUPPORTED, "'%s' does not give the range of '%s/%s' that it was asked for",
+                                 self->host, self->bucket, path);
         if (call.got == size && call.status == S3StatusOK)
             break;
         if (call.status != S3StatusOK && !ls_retryable(call.status))

@@ -66,6 +66,7 @@ def one(c):
                 if k == 'noresp': return
                 if m == 'HEAD': c.sendall(b'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n'); continue
                 if k == 'b-1' and 'list-type' in path: resp(c, '200 OK', b'<ListBucketResult></ListBucketResult>'); continue
+                if path.startswith('/b-1/?') and 'max-keys' in path: resp(c, '200 OK', b'<ListBucketResult></ListBucketResult>'); continue
                 if k == 'redir': resp(c, '307 Temporary Redirect', b'', 'Location: http://localhost:%d/b/lower\r\n' % PORT); continue
                 resp(c, '200 OK', b'hello')
     finally: c.close()

@@ -2,12 +2,12 @@
  *
  * Names, options and refusals of the libs3 sink; what it does with a server, the behaviour tests show.
  */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fake_host.h"
 #include "ls.h"
+#include "suites.h"
 
 START_TEST(test_names)
 {
@@ -19,6 +19,8 @@ START_TEST(test_names)
         {"p_20260201_120000.tar.gz", "p_20260201_120000.tar.gz", "", LS_PLAIN, 0, 0},
         {"p.tar.segment-0123456789ab-000007", "p.tar", "0123456789ab", LS_SEGMENT, 7, 0},
         {"p.tar.segments-0123456789ab-3-157286400", "p.tar", "0123456789ab", LS_INDEX, 3, 157286400},
+        {"p.commit.json.claim-0123456789ab-4711", "p.commit.json", "0123456789ab", LS_CLAIM, 4711, 0},
+        {"p.claim-0123456789ab-x", "p.claim-0123456789ab-x", NULL, LS_PLAIN, 0, 0},
         {"a.segment-x.segment-0123456789ab-1000000", "a.segment-x", "0123456789ab", LS_SEGMENT, 1000000, 0},
         /* near misses are keys of their own */
         {"p.segment-0123456789aB-000007", "p.segment-0123456789aB-000007", NULL, LS_PLAIN, 0, 0},
@@ -157,6 +159,7 @@ int main(void)
     tcase_add_test(tcase, test_what_is_tried_again);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
+    srunner_add_suite(runner, suite_misbehaving());
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -3,68 +3,17 @@
  * A server that does everything wrong (tests/tools/s3/misbehaving-s3.py): nothing counts as stored that is not, nothing
  * as read that was not sent, and every call ends.
  */
-#include <arpa/inet.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fake_host.h"
 #include "s3.h"
+#include "s3_server.h"
 #include "suites.h"
 
 enum { BODY = 300000 };
-
-static pid_t server;
-static int port;
-
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, size), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
-static bool answers(void)
-{
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    bool done = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
-    close(fd);
-    return done;
-}
-
-static void start_server(void)
-{
-    char number[16];
-    port = free_port();
-    snprintf(number, sizeof(number), "%d", port);
-    server = fork();
-    ck_assert_int_ge(server, 0);
-    if (server == 0) {
-        if (!freopen("/dev/null", "w", stdout))
-            _exit(127);
-        execlp("python3", "python3", S3_TOOLS "/misbehaving-s3.py", number, (char *)NULL);
-        _exit(127);
-    }
-    for (int i = 0; i < 500 && !answers(); i++)
-        usleep(20000);
-    ck_assert(answers());
-}
-
-static void stop_server(void)
-{
-    kill(server, SIGKILL);
-    waitpid(server, NULL, 0);
-}
 
 struct rig {
     struct fake *fake;
@@ -78,7 +27,7 @@ static struct rig rig_new(const char *bucket)
 {
     char endpoint[64];
     struct rig rig = {.fake = fake_new(), .plugin = holdfast_module_v1()->plugins[0]};
-    snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%d", port);
+    snprintf(endpoint, sizeof(endpoint), "http://127.0.0.1:%d", s3_server_port());
     const char *const pairs[] = {"bucket", bucket,    "endpoint", endpoint,        "access_key", "a", "secret_key",
                                  "s",      "retries", "1",        "stall_timeout", "1s",         NULL};
     ck_assert_int_eq(holdfast_module_v1()->init(fake_host_table()), HF_OK);
@@ -230,7 +179,7 @@ Suite *suite_misbehaving(void)
     Suite *suite = suite_create("s3 against a misbehaving server");
     TCase *tests = tcase_create("misbehaving");
     tcase_set_timeout(tests, 60);
-    tcase_add_unchecked_fixture(tests, start_server, stop_server);
+    tcase_add_unchecked_fixture(tests, s3_server_start, s3_server_stop);
     tcase_add_loop_test(tests, each_put, 0, (int)(sizeof(puts_tried) / sizeof(*puts_tried)));
     tcase_add_loop_test(tests, each_get, 0, (int)(sizeof(gets_tried) / sizeof(*gets_tried)));
     tcase_add_test(tests, answers_of_somebody_else);
