@@ -4,6 +4,8 @@
  */
 #include "git.h"
 
+#include <git2/sys/path.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,13 +176,42 @@ bool gs_tree_get(const struct gs_tree *tree, const char *path, git_oid *ret_oid,
     return false;
 }
 
-/* Git keeps no empty folders, and none of these names. libgit2 knows them all, in every disguise. */
+/* Of the characters that file systems of a Mac pass over in names: the length of one that stands here, or 0. */
+static size_t passed_over(const unsigned char *at)
+{
+    if (at[0] == 0xe2 && at[1] == 0x80)
+        return (at[2] >= 0x8c && at[2] <= 0x8f) || (at[2] >= 0xaa && at[2] <= 0xae) ? 3 : 0;
+    if (at[0] == 0xe2 && at[1] == 0x81)
+        return at[2] >= 0xaa && at[2] <= 0xaf ? 3 : 0;
+    return at[0] == 0xef && at[1] == 0xbb && at[2] == 0xbf ? 3 : 0;
+}
+
+/* Would the name be ".git" on a Mac? libgit2 asks only there. */
+static bool is_disguised(const char *name)
+{
+    static const char hidden[] = ".git";
+    size_t used = 0;
+    for (const unsigned char *at = (const unsigned char *)name; *at;) {
+        size_t skip = passed_over(at);
+        if (!skip && (used == strlen(hidden) || (*at | (used ? 0x20 : 0)) != hidden[used]))
+            return false;
+        used += !skip;
+        at += skip ? skip : 1;
+    }
+    return used == strlen(hidden);
+}
+
+/* Git keeps no empty folders, and none of these names: servers refuse all that is pushed when it holds one. libgit2
+ * knows the other disguises. */
 static int add(git_treebuilder *builder, const struct node *node, const git_oid *oid, git_filemode_t mode,
                size_t *left_out)
 {
-    int rc = git_treebuilder_insert(NULL, builder, node->name, oid, mode);
+    bool bad = is_disguised(node->name) || (mode == GIT_FILEMODE_LINK &&
+                                            git_path_is_gitfile(node->name, strlen(node->name),
+                                                                GIT_PATH_GITFILE_GITMODULES, GIT_PATH_FS_GENERIC) == 1);
+    int rc = bad ? 0 : git_treebuilder_insert(NULL, builder, node->name, oid, mode);
     const git_error *error = rc != 0 ? git_error_last() : NULL;
-    if (error && error->klass == GIT_ERROR_TREE) {
+    if (bad || (error && error->klass == GIT_ERROR_TREE)) {
         ++*left_out;
         return 0;
     }

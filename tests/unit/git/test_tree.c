@@ -67,6 +67,8 @@ START_TEST(test_shown)
     raw_add(&tar, "etc/\xff\xfe", '0', NULL, "bytes");
     raw_add(&tar, "etc/repo/.git/config", '0', NULL, "hidden");
     raw_add(&tar, "etc/repo/.GIT", '0', NULL, "hidden");
+    raw_add(&tar, "etc/repo/.g\xe2\x80\x8cIt", '0', NULL, "hidden");
+    raw_add(&tar, "etc/repo/.gitmodules", '2', "/etc/passwd", NULL);
     raw_add(&tar, "etc/repo/file", '0', NULL, "seen");
     raw_add(&tar, "etc/a.conf", '0', NULL, "newer");
     raw_end(&tar);
@@ -82,6 +84,8 @@ START_TEST(test_shown)
     ck_assert_str_eq(at(&sink, "etc/lost"), "");
     ck_assert_str_eq(at(&sink, "etc/fifo"), "");
     ck_assert_str_eq(at(&sink, "etc/repo/.git/config"), "");
+    ck_assert_str_eq(at(&sink, "etc/repo/.g\xe2\x80\x8cIt"), "");
+    ck_assert_str_eq(at(&sink, "etc/repo/.gitmodules"), "");
     ck_assert_ptr_nonnull(strstr(sink.fake->log, "names that git does not keep"));
     sink_free(&sink);
 }
