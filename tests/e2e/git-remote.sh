@@ -40,8 +40,8 @@ other_refs() { git -C "$1" for-each-ref --format='%(refname)' | grep -v -e ^refs
 stands_still() { # TEXT: the run ends soon, and says so; nothing is visible
     local since=$SECONDS
     json 8 backup config
-    says "$1" 'nothing came or went for 1 s' 'stall_timeout'
-    ((SECONDS - since < 8)) || fail "it ended after $((SECONDS - since)) s"
+    says "$1" 'nothing came or went for 3 s' 'stall_timeout'
+    ((SECONDS - since < 20)) || fail "it ended after $((SECONDS - since)) s"
     json 0 list config
     holds '[.results[].backups[].sinks[] | select(.whole | not)] == []'
 }
@@ -52,7 +52,7 @@ remotes_silent() {
 s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True); time.sleep(60)' >"$T/silent-$1" &
     silent=$!
     wait_for 10 test -s "$T/silent-$1"
-    write_profile "$1://ops@127.0.0.1:$(cat "$T/silent-$1")/config.git" "$2
+    write_profile "$1://127.0.0.1:$(cat "$T/silent-$1")/config.git" "$2
 stall_timeout = 1s"
     json 8 backup config
     says 'cannot reach' 'nothing came or went for 1 s' 'stall_timeout'
@@ -160,10 +160,11 @@ backup config >/dev/null
 in_step
 
 # One that takes what is pushed, and then says nothing for long; it may have stored it for all that.
-printf '#!/bin/sh\nsleep 2\n: >>%s/hook\n' "$T" >"$T/srv/config.git/hooks/pre-receive"
+printf '#!/bin/sh\nsleep 5\n: >>%s/hook\n' "$T" >"$T/srv/config.git/hooks/pre-receive"
 chmod +x "$T/srv/config.git/hooks/pre-receive"
-sed -i 's|^ssh_key.*|&\nstall_timeout = 1s|' "$ETC/conf.d/config.ini"
+sed -i 's|^ssh_key.*|&\nstall_timeout = 3s|' "$ETC/conf.d/config.ini"
 stands_still 'cannot push to'
+sed -i '/^stall_timeout/d' "$ETC/conf.d/config.ini"
 wait_for 10 test -e "$T/hook"
 rm "$T/srv/config.git/hooks/pre-receive"
 backup config >/dev/null
@@ -176,6 +177,7 @@ unset LSAN_OPTIONS
 start_https "$T/srv" ops s3cret-Passw0rd
 write_profile "https://localhost:$HTTPS_PORT/config.git" "username = ops
 password = \${env:GIT_TOKEN}"
+git -C "$T/srv/config.git" config receive.fsckObjects true
 export GIT_TOKEN=s3cret-Passw0rd
 json 1 backup config
 says 'cannot prove who it is' 'ca_file'
@@ -191,7 +193,8 @@ GIT_TOKEN=wrong json 1 backup config
 says 'does not accept the credentials'
 
 # Addresses that are refused.
-for remote in "https://ops:$GIT_TOKEN@localhost/x.git" http://localhost/x.git git://localhost/x.git "$T/srv/config.git"; do
+for remote in "https://ops:$GIT_TOKEN@localhost/x.git" "https://$GIT_TOKEN@localhost/x.git" http://localhost/x.git git://localhost/x.git "$T/srv/config.git"; do
     sed -i "s|^remote = .*|remote = $remote|" "$ETC/conf.d/config.ini"
     json 2 backup config
+    if grep -qF "$GIT_TOKEN" "$OUT" "$ERR"; then fail 'the token is shown'; fi
 done

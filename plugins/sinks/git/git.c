@@ -114,7 +114,8 @@ static const struct hf_plugin plugin = {
         "history.\n\n"
         "With a remote, everything is pushed before it counts as stored; a run begins by bringing both repositories in "
         "step. A repository that is missing here, with create, is fetched as a whole.\n\n"
-        "Retention removes refs and never rewrites the history; what no ref names any more, 'git gc --prune=now' in "
+        "Retention removes refs and never rewrites the history; what no ref names any more, 'git gc "
+        "--prune=1.hour.ago' in "
         "the "
         "repository takes away. Put together and read back, objects need room in temp_dir.",
     .threads = HF_PER_INSTANCE,

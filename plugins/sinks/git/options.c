@@ -99,9 +99,15 @@ static int check_remote(const struct gs *self, struct hf_ctx *ctx)
     const char *host = strstr(self->remote, "://");
     const char *at = host ? strchr(host + 3, '@') : NULL, *colon = host ? strchr(host + 3, ':') : NULL;
     const char *path = host ? strchr(host + 3, '/') : NULL;
-    if (at && colon && colon < at && (!path || at < path)) {
+    bool names_user = at && (!path || at < path);
+    if (names_user && colon && colon < at) {
         gs_host->fail(ctx, HF_E_CONFIG, "the address in remote holds a password");
         return gs_host->hint(ctx, "put it into the option password, as ${env:NAME} or ${file:PATH}");
+    }
+    if (names_user && is_network(self->remote, "https://")) { /* many services take a token there */
+        gs_host->fail(ctx, HF_E_CONFIG, "the address in remote holds a user, or a token");
+        return gs_host->hint(ctx, "put a user into the option username, a token into password, as ${env:NAME} or "
+                                  "${file:PATH}");
     }
     if (is_network(self->remote, "http://") || is_network(self->remote, "git://")) {
         gs_host->fail(ctx, HF_E_CONFIG, "remote '%s' is neither encrypted nor authenticated", self->remote);

@@ -79,7 +79,7 @@ int gs_fail(struct gs *self, struct hf_ctx *ctx, int rc, const char *format, ...
     if (rc == GIT_EOWNER)
         gs_host->hint(ctx, "it belongs to another user; git config --global --add safe.directory '%s'", self->path);
     else if (code == HF_E_NOSPACE)
-        gs_host->hint(ctx, "give '%s' more room, or run: git -C '%s' gc --prune=now", self->path, self->path);
+        gs_host->hint(ctx, "give '%s' more room, or run: git -C '%s' gc --prune=1.hour.ago", self->path, self->path);
     return code;
 }
 
