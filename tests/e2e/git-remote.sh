@@ -111,7 +111,7 @@ git -C "$T/work" -c user.name=x -c user.email=x@x commit -q --allow-empty --amen
 git -C "$T/work" push -q --force origin holdfast/config
 json 0 backup config
 says 'have parted'
-git -C "$T/local.git" push -q --force "file://$T/srv/config.git" holdfast/config
+git -C "$T/local.git" fetch -q "file://$T/srv/config.git" '+holdfast/config:holdfast/config' # as it says
 backup config >/dev/null
 in_step
 

@@ -135,8 +135,9 @@ static int match_branch(struct gs *self, struct hf_ctx *ctx, const struct gs_ref
     }
     if (rc == 0 && git_graph_descendant_of(self->repo, &theirs->oid, &ours) != 1) {
         gs_host->log(ctx, HF_LOG_WARNING,
-                     "the branch 'holdfast/%s' here and that of '%s' have parted: new commits stay here", theirs->key,
-                     self->remote);
+                     "the branch 'holdfast/%s' here and that of '%s' have parted: new commits stay here, until one "
+                     "is chosen, theirs by: git -C '%s' fetch '%s' '+holdfast/%s:holdfast/%s'",
+                     theirs->key, self->remote, self->path, self->remote, theirs->key, theirs->key);
         return HF_OK;
     }
     if (rc == 0 || rc == GIT_ENOTFOUND) {
