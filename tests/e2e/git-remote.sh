@@ -30,7 +30,7 @@ create = yes
 remote = $1
 ${2:-}
 [retention]
-keep_last = 2
+keep_last = 9
 END
 }
 refs() { git -C "$1" for-each-ref --format='%(refname) %(objectname)' refs/holdfast 'refs/heads/holdfast/*'; }
@@ -70,7 +70,9 @@ round_trip() {
     in_step
     echo two >"$DATA/config/omen.yaml"
     second=$(backup config)
+    sed -i 's/^keep_last.*/keep_last = 2/' "$ETC/conf.d/config.ini"
     third=$(backup config)
+    sed -i 's/^keep_last.*/keep_last = 9/' "$ETC/conf.d/config.ini" # each removal is a connection, and they take their time
     in_step
     equal 'objects' "$second $third" "$(refs "$T/srv/config.git" | sed -n 's/^refs.holdfast.\([^.]*\)\..*/\1/p' | sort -u | paste -sd' ')"
     equal 'history' "$third $second $first" "$(git -C "$T/srv/config.git" log --format=%s holdfast/config | paste -sd' ')"
