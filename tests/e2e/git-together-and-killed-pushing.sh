@@ -60,14 +60,15 @@ sleep 1
 ((SANITIZED == 0)) || exit 0
 die_at=$(find "$BUILD" -maxdepth 3 -name die-at.so -print -quit)
 cp -a "$BACKUPS/local.git" "$T/local" && cp -a "$BACKUPS/remote.git" "$T/remote"
-env LD_PRELOAD="$die_at" DIE_AT_LOG="$T/calls" "$HOLDFAST" --config "$ETC" backup a >/dev/null 2>&1
+# Half an hour later each, so that none waits for a second of its own.
+env LD_PRELOAD="$die_at" DIE_AT_CLOCK=1800 DIE_AT_LOG="$T/calls" "$HOLDFAST" --config "$ETC" backup a >/dev/null 2>&1
 points=$(wc -l <"$T/calls")
 for ((point = 3; point <= points; point++)); do
     what=$(sed -n "${point}p" "$T/calls")
     ((point % 40 == 0)) || [[ $what == *manifest* || $what == *heads* ]] || continue
     rm -rf "$BACKUPS"/*.git
     cp -a "$T/local" "$BACKUPS/local.git" && cp -a "$T/remote" "$BACKUPS/remote.git"
-    { env LD_PRELOAD="$die_at" DIE_AT="$point" "$HOLDFAST" --config "$ETC" backup a || true; } >/dev/null 2>&1
+    { env LD_PRELOAD="$die_at" DIE_AT_CLOCK=1800 DIE_AT="$point" "$HOLDFAST" --config "$ETC" backup a || true; } >/dev/null 2>&1
     json 0 list a
     holds '[.results[].backups[].sinks[] | select(.whole | not)] == []'
     git clone -q --mirror "$BACKUPS/remote.git" "$T/mirror"
@@ -75,7 +76,7 @@ for ((point = 3; point <= points; point++)); do
         git -C "$T/mirror" rev-parse -q --verify "${manifest%.manifest.json}.tar.gz" >/dev/null || fail "half in the remote, killed at $what"
     done
     rm -rf "$T/mirror"
-    hf backup a
+    HF_UNDER="env LD_PRELOAD=$die_at DIE_AT_CLOCK=3600" hf backup a
     [[ $RC == 0 ]] || fail "the next run fails after a kill at $what"
     in_step "after a kill at $what"
     expect 0 verify a --all --level digest
