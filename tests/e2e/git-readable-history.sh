@@ -109,6 +109,25 @@ printf 'xxxx' | dd of="$REPO/objects/${object:0:2}/${object:2}" bs=1 seek=150000
 json 5 verify config
 json 5 restore config --to "$T/damaged"
 absent "$T/damaged$DATA/config/omen.yaml"
+# What is damaged or strange keeps nobody from the others.
+rm "$DATA/config/large"
+sound=$(backup config)
+for name in "$large.tar.gz" "$large.manifest.json"; do
+    object=$(g rev-parse "refs/holdfast/$name")
+    mv "$REPO/objects/${object:0:2}/${object:2}" "$T/lost"
+    json 0 list config
+    says "$name" 'damaged'
+    json 5 verify config --all
+    rm -rf "$T/one"
+    expect 0 restore "$sound" --to "$T/one"
+    json 0 backup config --dry-run
+    mv "$T/lost" "$REPO/objects/${object:0:2}/${object:2}"
+done
+g update-ref refs/holdfast/config_20200101_000000.tar.gz "$(echo x | g hash-object -w --stdin)"
+expect 0 restore "$sound" --to "$T/two"
+backup config >/dev/null
+g update-ref -d refs/holdfast/config_20200101_000000.tar.gz
+
 sed -i "s|^path = $REPO|path = $T/first|" "$ETC/conf.d/config.ini"
 json 8 backup config
 says 'not a bare repository'

@@ -58,6 +58,8 @@ int gs_configure(struct gs *self, struct hf_ctx *ctx, const struct hf_config *co
 int gs_repo_open(struct gs *self, struct hf_ctx *ctx, bool make);
 /* Records "cannot …: what libgit2 says" with the code that fits libgit2's `rc`, and returns that code. */
 int gs_fail(struct gs *self, struct hf_ctx *ctx, int rc, const char *format, ...) HF_PRINTF(4, 5);
+/* The code alone. */
+int gs_code(int rc);
 /* Logs a warning with what libgit2 says. */
 void gs_warn(struct hf_ctx *ctx, const char *format, ...) HF_PRINTF(2, 3);
 int gs_fail_errno(struct gs *self, struct hf_ctx *ctx, int error, const char *format, ...) HF_PRINTF(4, 5);

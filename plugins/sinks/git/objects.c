@@ -21,9 +21,10 @@ static int not_found(const struct gs *self, struct hf_ctx *ctx, const char *key)
     return gs_host->fail(ctx, HF_E_NOTFOUND, "there is no '%s' in '%s'", key, self->path);
 }
 
-/* The object's own commit gives its time, and its blob under the key. */
-int gs_object_look(struct gs *self, struct hf_ctx *ctx, const char *key, const git_oid *oid, git_oid *ret_blob,
-                   uint64_t *ret_bytes, int64_t *ret_seconds)
+/* The object's own commit gives its time, and its blob under the key. What libgit2 returns, GIT_EMISMATCH when the
+ * commit holds no such blob; nothing is recorded. */
+static int look(const struct gs *self, const char *key, const git_oid *oid, git_oid *ret_blob, uint64_t *ret_bytes,
+                int64_t *ret_seconds)
 {
     git_odb *odb = NULL;
     git_commit *commit = NULL;
@@ -45,13 +46,20 @@ int gs_object_look(struct gs *self, struct hf_ctx *ctx, const char *key, const g
     git_tree_free(tree);
     git_commit_free(commit);
     git_odb_free(odb);
-    if (rc != 0)
-        return gs_fail(self, ctx, rc, "'%s' of '%s' cannot be read", key, self->path);
-    if (type != GIT_OBJECT_BLOB)
-        return gs_host->fail(ctx, HF_E_CORRUPT, "the ref of '%s' in '%s' names no commit that holds it", key,
-                             self->path);
-    *ret_bytes = bytes;
-    return HF_OK;
+    if (rc == 0 && type != GIT_OBJECT_BLOB) {
+        git_error_set_str(GIT_ERROR_REFERENCE, "its ref names no commit that holds it");
+        rc = GIT_EMISMATCH;
+    }
+    if (rc == 0)
+        *ret_bytes = bytes;
+    return rc;
+}
+
+int gs_object_look(struct gs *self, struct hf_ctx *ctx, const char *key, const git_oid *oid, git_oid *ret_blob,
+                   uint64_t *ret_bytes, int64_t *ret_seconds)
+{
+    int rc = look(self, key, oid, ret_blob, ret_bytes, ret_seconds);
+    return rc == 0 ? HF_OK : gs_fail(self, ctx, rc, "'%s' of '%s' cannot be read", key, self->path);
 }
 
 int gs_object_find(struct gs *self, struct hf_ctx *ctx, const char *key, git_oid *ret_blob, uint64_t *ret_bytes,
@@ -155,7 +163,12 @@ int gs_list(void *opaque, struct hf_ctx *ctx, const char *prefix, int (*each)(vo
         struct hf_object object = {.size = sizeof(object), .key = refs.items[i].key};
         int64_t seconds = 0;
         git_oid oid;
-        status = gs_object_look(self, ctx, object.key, &refs.items[i].oid, &oid, &object.bytes, &seconds);
+        int rc = look(self, object.key, &refs.items[i].oid, &oid, &object.bytes, &seconds);
+        /* One that is damaged must not keep anybody from the others: it is there, and empty. */
+        if (rc != 0 && gs_code(rc) == HF_E_CORRUPT)
+            gs_warn(ctx, "'%s' of '%s' is damaged", object.key, self->path);
+        else if (rc != 0)
+            status = gs_fail(self, ctx, rc, "'%s' of '%s' cannot be read", object.key, self->path);
         object.modified_ms = seconds * 1000;
         if (status == HF_OK)
             status = each(arg, &object);

@@ -66,6 +66,11 @@ static int code_of(int rc, const git_error *error)
     }
 }
 
+int gs_code(int rc)
+{
+    return code_of(rc, git_error_last());
+}
+
 int gs_fail(struct gs *self, struct hf_ctx *ctx, int rc, const char *format, ...)
 {
     const git_error *error = git_error_last();
