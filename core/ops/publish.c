@@ -13,6 +13,9 @@ struct publish {
     struct hf_fanout *fanout;
     struct hf_manifest *manifest;
     bool *visible; /* per sink: the manifest is there */
+    bool *locks;   /* per sink: what it has been given cannot be removed again */
+    bool late;     /* those that lock get their manifests now */
+    bool locked;   /* one did not give it back */
     char *text;    /* the manifest's, once it is final */
     size_t size;
 };
@@ -48,9 +51,12 @@ static int put_manifest(struct hf_run *run, struct hf_ctx *ctx, struct hf_instan
     struct stride *stride = arg;
     struct publish *self = stride->publish;
     hf_auto_free char *key = hf_key_manifest(self->manifest->id);
-    int rc = hf_object_write(ctx, sink, key, "application/json", self->text, self->size);
+    int rc;
 
     (void)run;
+    if (self->visible[stride->sink] || (self->locks[stride->sink] && !self->late))
+        return HF_OK;
+    rc = hf_object_write(ctx, sink, key, "application/json", self->text, self->size);
     self->visible[stride->sink] = rc == HF_OK;
     return rc;
 }
@@ -65,7 +71,11 @@ static int withdraw_manifest(struct hf_run *run, struct hf_ctx *ctx, struct hf_i
 
     (void)run;
     self->visible[stride->sink] = self->visible[stride->sink] && rc != HF_OK;
-    return rc;
+    if (rc != HF_E_REFUSED)
+        return rc;
+    hf_error_clear(&ctx->error);
+    self->locked = true;
+    return HF_OK;
 }
 
 static int end(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
@@ -161,24 +171,74 @@ static int write_manifest(struct publish *self, struct hf_run *run, struct hf_ct
     return rc;
 }
 
-/* It is the same everywhere, and names the sinks that have it: when one fails at the last moment, the others get a new
- * one. */
-static int put_manifests(struct publish *self, struct hf_run *run, struct hf_ctx *ctx)
-{
-    size_t named = name_sinks(self, run), live;
-    int rc = write_manifest(self, run, ctx);
+struct look {
+    const char *key;
+    bool locks;
+};
 
-    if (rc == HF_OK)
-        rc = step(self, run, ctx, put_manifest);
-    while (rc == HF_OK && (live = name_sinks(self, run)) != named) {
-        named = live;
+static int look_for_lock(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
+{
+    struct look *look = arg;
+    struct hf_object object = {.size = sizeof(object)};
+    int rc;
+
+    (void)run;
+    hf_instance_enter(sink, ctx);
+    rc = hf_instance_leave(sink, ctx, sink->loaded->sink.stat(sink->self, ctx, look->key, &object));
+    look->locks = rc == HF_OK && object.locked_until_ms > 0;
+    return rc;
+}
+
+/* Whether a sink locks is seen by an artifact that it has just got; what cannot be told comes to light at the next
+ * step. */
+static void look_for_locks(struct publish *self, struct hf_run *run)
+{
+    for (size_t i = 0; i < run->sink_count; i++) {
+        struct look *look = hf_alloc(sizeof(*look));
+        struct hf_ctx ctx = {.services = &run->services};
+
+        look->key = self->manifest->artifacts[0].key;
+        if (run->sink_count > 1 && hf_fanout_dropped(self->fanout, i) == NULL)
+            (void)hf_guard(run, &ctx, run->sinks[i], look_for_lock, look);
+        self->locks[i] = look->locks;
+        (atomic_load(&run->sinks[i]->lost) ? hf_keep : free)(look);
+        hf_error_clear(&ctx.error);
+    }
+}
+
+/* It is the same everywhere, and names the sinks that have it: when one fails at the last moment, the others get a new
+ * one. `named`: how many the present one names. */
+static int put_until_agreed(struct publish *self, struct hf_run *run, struct hf_ctx *ctx, size_t *named)
+{
+    int rc = step(self, run, ctx, put_manifest);
+    size_t live;
+
+    while (rc == HF_OK && !self->locked && (live = name_sinks(self, run)) != *named) {
+        *named = live;
         rc = step(self, run, ctx, withdraw_manifest);
-        if (rc == HF_OK)
+        if (self->locked)
+            hf_services_finding(&run->services, HF_WARNING, "manifest-locked", self->manifest->id,
+                                "the manifest names a sink that does not have the backup after all: it is locked "
+                                "already in another, and cannot be replaced there");
+        else if (rc == HF_OK)
             rc = write_manifest(self, run, ctx);
         if (rc == HF_OK)
             rc = step(self, run, ctx, put_manifest);
     }
     return rc;
+}
+
+/* A manifest that is locked cannot be withdrawn, so it is written when all others are there. */
+static int put_manifests(struct publish *self, struct hf_run *run, struct hf_ctx *ctx)
+{
+    size_t named = name_sinks(self, run);
+    int rc = write_manifest(self, run, ctx);
+
+    look_for_locks(self, run);
+    if (rc == HF_OK)
+        rc = put_until_agreed(self, run, ctx, &named);
+    self->late = true;
+    return rc == HF_OK ? put_until_agreed(self, run, ctx, &named) : rc;
 }
 
 int hf_publish(struct hf_run *run, struct hf_ctx *ctx, struct hf_fanout *fanout, struct hf_manifest *manifest)
@@ -189,6 +249,7 @@ int hf_publish(struct hf_run *run, struct hf_ctx *ctx, struct hf_fanout *fanout,
     self->fanout = fanout;
     self->manifest = manifest;
     self->visible = hf_alloc_array(run->sink_count + 1, sizeof(*self->visible));
+    self->locks = hf_alloc_array(run->sink_count + 1, sizeof(*self->locks));
     rc = step(self, run, ctx, begin);
     if (rc == HF_OK)
         rc = step(self, run, ctx, put_objects);
@@ -211,6 +272,7 @@ int hf_publish(struct hf_run *run, struct hf_ctx *ctx, struct hf_fanout *fanout,
         return rc;
     }
     free(self->visible);
+    free(self->locks);
     free(self->text);
     free(self);
     return rc;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Objects that are locked cannot be removed, by nobody, and retention says until when; what passes is not locked.
-. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib_sinks.sh"
 . "$(dirname "$0")/../tools/s3/lib.sh"
 gateway
 
@@ -60,3 +60,26 @@ says 'stays for now' 'is locked until'
 third=$(backup config)
 json 0 list config
 equal 'listed' "$first $second $third" "$(j '[.results[0].backups[].id] | join(" ")')"
+
+# Several sinks, and one fails at the last moment: a manifest that could not be taken back is written after the others, so that
+# it names none that does not have the backup; and a run that fails leaves none that looks like one.
+rm "$ETC/conf.d/config.ini"
+for required in no yes; do
+    base_profile config files "$DATA/config"
+    printf '\n[sink vault]\nplugin = s3\nbucket = locked\nprefix = %s\nendpoint = %s\nlock = 1d\n' "$required" "$S3_ENDPOINT" \
+        >>"$ETC/conf.d/config.ini"
+    sink config b odd "required = $required
+at = commit
+what = fail
+key = .manifest.json"
+    chmod 600 "$ETC/conf.d/config.ini"
+    if [[ $required == no ]]; then
+        json 3 backup config
+        equal 'stored in' 'vault true b false' "$(stored_in)"
+        equal 'named' '["vault"]' "$(rclone cat "ceph:locked/no/$(j '.results[0].id').manifest.json" | jq -c .sinks)"
+    else
+        json 1 backup config
+        json 0 list config
+        equal 'backups' 0 "$(j '.results[0].backups | length')"
+    fi
+done
