@@ -339,6 +339,19 @@ json_t *hf_check_failed(const struct hf_instance *sink, const char *id, int leve
 
 /* --- the operation --- */
 
+/* Whole by its own manifest, and yet not the backup that the other sinks have under this name. */
+static void tell_apart(json_t *check, const struct hf_copy *copy, const char *id)
+{
+    json_t *finding = json_object();
+
+    hf_json_set_text(finding, "severity", "error");
+    hf_json_set_text(finding, "code", "another-backup");
+    hf_json_set_text(finding, "subject", id);
+    hf_json_set_text(finding, "text", copy->problem);
+    hf_json_append(json_object_get(check, "findings"), finding);
+    hf_json_set(check, "whole", json_false());
+}
+
 static int verify_one(struct hf_run *run, const struct hf_backup *backup, const struct hf_verify_options *options,
                       struct hf_wish wish, json_t *checks)
 {
@@ -356,6 +369,9 @@ static int verify_one(struct hf_run *run, const struct hf_backup *backup, const 
         rc = hf_verify_copy(run, &ctx, copy->sink, backup->id, wish, &whole, &check);
         if (rc != HF_OK)
             check = hf_check_failed(copy->sink, backup->id, wish.level, &ctx.error);
+        else if (copy->apart)
+            tell_apart(check, copy, backup->id);
+        whole = whole && !copy->apart;
         hf_json_append(checks, check);
         hf_error_clear(&ctx.error);
         if (rc != HF_OK || !whole) {

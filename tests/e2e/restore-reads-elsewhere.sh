@@ -127,3 +127,6 @@ done
 cp "$T/a/$id.verified.json" "$T/b"
 json 0 list config
 equal 'whole' 'a c' "$(j '[.results[0].backups[].sinks[] | select(.whole) | .name] | join(" ")')"
+json 5 verify config --level digest
+equal 'set apart' 'b another-backup' "$(j '.results[0].checks[] | .sink as $sink | .findings[] | "\($sink) \(.code)"')"
+json 0 verify config --level digest --sink a
