@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The chunk stages of a backup at work: what the block stage made (or what the source wrote) goes in, in order and on
- * one thread; the stored object comes out.
+ * The chunk stages of a backup at work: what the block stage made (or what the source wrote) goes in, in order and one
+ * call at a time; the stored object comes out.
  */
 #ifndef HF_PIPELINE_LAYERS_H
 #define HF_PIPELINE_LAYERS_H

@@ -2,11 +2,15 @@
 #include "pipeline/sequencer.h"
 
 #include "base/memory.h"
+#include "pipeline/belt.h"
 
 #include <openssl/evp.h>
 #include <string.h>
 
-/* The artifact being laid down. */
+/* The artifact being laid down. With chunk stages that takes three threads: this one digests the raw bytes and puts
+ * what they became on the first belt, there they go through the layers, and on the second belt what came out is
+ * digested and handed to the sinks. Between two artifacts both belts are empty, and everything belongs to this thread.
+ */
 struct sequencer {
     struct hf_line *line;
     struct hf_ctx *ctx;
@@ -16,6 +20,7 @@ struct sequencer {
     EVP_MD_CTX *raw_sha, *stored_sha;      /* without stages they are the same bytes, and only the first is used */
     void *frame;                           /* the block stage's */
     uint64_t laid;                         /* bytes before the layers; without layers those that are stored */
+    struct hf_belt *layering, *storing;    /* NULL: there are no layers */
 };
 
 static int digest_start(struct sequencer *self, EVP_MD_CTX **place)
@@ -26,10 +31,10 @@ static int digest_start(struct sequencer *self, EVP_MD_CTX **place)
     return HF_OK;
 }
 
-static int digest_add(struct sequencer *self, EVP_MD_CTX *digest, const void *data, size_t size)
+static int digest_add(struct hf_ctx *ctx, EVP_MD_CTX *digest, const void *data, size_t size)
 {
     if (EVP_DigestUpdate(digest, data, size) != 1)
-        return hf_fail(self->ctx, HF_E_FAIL, "SHA-256 failed");
+        return hf_fail(ctx, HF_E_FAIL, "SHA-256 failed");
     return HF_OK;
 }
 
@@ -44,15 +49,50 @@ static int digest_end(struct sequencer *self, EVP_MD_CTX *digest, char ret_hex[H
 }
 
 /* One piece of the stored object: into its digest, and to the sinks. */
-static int store(void *arg, struct hf_buffer *buffer)
+static int store(void *arg, struct hf_ctx *ctx, struct hf_buffer *buffer)
 {
     struct sequencer *self = arg;
     int rc = HF_OK;
 
     self->artifact->bytes += buffer->used;
     if (self->stored_sha != NULL)
-        rc = digest_add(self, self->stored_sha, buffer->data, buffer->used);
-    return rc == HF_OK ? hf_fanout_write(self->fanout, self->ctx, buffer) : rc;
+        rc = digest_add(ctx, self->stored_sha, buffer->data, buffer->used);
+    return rc == HF_OK ? hf_fanout_write(self->fanout, ctx, buffer) : rc;
+}
+
+static int layer(void *arg, struct hf_ctx *ctx, struct hf_buffer *buffer)
+{
+    const struct sequencer *self = arg;
+
+    return hf_layers_write(self->line->layers, ctx, buffer->data, buffer->used);
+}
+
+/* One piece of what the layers made. */
+static int layered(void *arg, struct hf_buffer *buffer)
+{
+    const struct sequencer *self = arg;
+
+    return hf_belt_put(self->storing, buffer);
+}
+
+static int belts_start(struct sequencer *self)
+{
+    int rc;
+
+    if (self->line->layers == NULL)
+        return HF_OK;
+    rc = hf_belt_start(self->ctx, self->line, store, self, &self->storing);
+    return rc == HF_OK ? hf_belt_start(self->ctx, self->line, layer, self, &self->layering) : rc;
+}
+
+/* The layers' last bytes are made here, when nothing else is under way. */
+static int layers_end(struct sequencer *self)
+{
+    int rc = hf_belt_drain(self->layering);
+
+    if (rc == HF_OK)
+        rc = hf_layers_end(self->line->layers, self->ctx);
+    return rc == HF_OK ? hf_belt_drain(self->storing) : rc;
 }
 
 /* One piece of what the block stage, or the source, made. */
@@ -60,8 +100,8 @@ static int lay(struct sequencer *self, struct hf_buffer *buffer)
 {
     self->laid += buffer->used;
     if (self->line->layers != NULL)
-        return hf_layers_write(self->line->layers, self->ctx, buffer->data, buffer->used);
-    return store(self, buffer);
+        return hf_belt_put(self->layering, buffer);
+    return store(self, self->ctx, buffer);
 }
 
 /* What a stage puts around the blocks: `make` is its header or trailer. */
@@ -102,8 +142,10 @@ static int object_begin(struct sequencer *self, const struct hf_part *part, cons
     else
         artifact->key = hf_strdup(plain);
     if (plain == NULL || artifact->key == NULL)
-        return hf_fail(self->ctx, HF_E_FAIL, "the source names an artifact '%s' with suffix '%s'%s, which makes no valid "
-                       "object name", artifact->name, artifact->suffix, aside ? ", to stand aside" : "");
+        return hf_fail(self->ctx, HF_E_FAIL,
+                       "the source names an artifact '%s' with suffix '%s'%s, which makes no valid "
+                       "object name",
+                       artifact->name, artifact->suffix, aside ? ", to stand aside" : "");
     request.key = artifact->key;
     request.owner = aside ? plain : NULL;
     return hf_fanout_begin(self->fanout, self->ctx, &request);
@@ -129,7 +171,7 @@ static int artifact_begin(struct sequencer *self, const struct hf_part *part)
     if (rc == HF_OK && (stage != NULL || self->line->layers != NULL))
         rc = digest_start(self, &self->stored_sha);
     if (rc == HF_OK && self->line->layers != NULL)
-        rc = hf_layers_begin(self->line->layers, self->ctx, store, self);
+        rc = hf_layers_begin(self->line->layers, self->ctx, layered, self);
     if (rc != HF_OK || stage == NULL)
         return rc;
     hf_instance_enter(self->line->stage, self->ctx);
@@ -163,7 +205,7 @@ static int artifact_end(struct sequencer *self)
     if (self->line->stage != NULL)
         rc = lay_frame(self, self->line->stage->loaded->stage.trailer, true);
     if (rc == HF_OK && self->line->layers != NULL)
-        rc = hf_layers_end(self->line->layers, self->ctx);
+        rc = layers_end(self);
     if (rc == HF_OK)
         rc = digest_end(self, self->raw_sha, artifact->raw_sha256);
     if (rc == HF_OK && self->stored_sha != NULL)
@@ -172,14 +214,15 @@ static int artifact_end(struct sequencer *self)
         memcpy(artifact->sha256, artifact->raw_sha256, sizeof(artifact->sha256));
     if (rc == HF_OK)
         rc = hf_fanout_end(self->fanout, self->ctx);
-    artifact_close(self);
+    if (rc == HF_OK)
+        artifact_close(self); /* otherwise the belts may still be at it */
     return rc;
 }
 
 static int lay_pack(struct sequencer *self, struct hf_pack *pack)
 {
     size_t raw_size = pack->raw->used;
-    int rc = digest_add(self, self->raw_sha, pack->raw->data, raw_size);
+    int rc = digest_add(self->ctx, self->raw_sha, pack->raw->data, raw_size);
 
     self->artifact->raw_bytes += raw_size;
     if (rc == HF_OK && self->line->stage != NULL) {
@@ -194,8 +237,8 @@ static int lay_pack(struct sequencer *self, struct hf_pack *pack)
     return rc;
 }
 
-/* Waits until the head part has a block ready, or is complete. HF_END when there are no more parts; the head's next pack, or
- * NULL when the part is complete. */
+/* Waits until the head part has a block ready, or is complete. HF_END when there are no more parts; the head's next
+ * pack, or NULL when the part is complete. */
 static int next_pack(struct hf_line *line, struct hf_slot **ret_slot, struct hf_pack **ret_pack)
 {
     int rc = HF_OK;
@@ -289,7 +332,7 @@ static int lay_part(struct sequencer *self, struct hf_slot *slot, struct hf_pack
 int hf_sequencer_run(struct hf_line *line, struct hf_ctx *ctx, struct hf_fanout *fanout, struct hf_manifest *manifest)
 {
     struct sequencer self = {.line = line, .ctx = ctx, .fanout = fanout, .manifest = manifest};
-    int rc = HF_OK;
+    int rc = belts_start(&self);
 
     while (rc == HF_OK) {
         struct hf_slot *slot = NULL;
@@ -303,6 +346,10 @@ int hf_sequencer_run(struct hf_line *line, struct hf_ctx *ctx, struct hf_fanout 
         rc = artifact_end(&self);
     if (rc == HF_OK)
         rc = hf_fanout_finish(fanout, ctx);
+    if (rc != HF_OK)
+        hf_line_fail(line, ctx); /* or a belt would go on waiting for a sink */
+    hf_belt_end(self.layering);
+    hf_belt_end(self.storing);
     artifact_close(&self);
     return rc;
 }

@@ -73,7 +73,7 @@ struct hf_stage {
 
     /* Chunk stages. Encodes chunk `index` (from 0) of the frame; `last`: no more follow. Only the last may have less than
      * block_size bytes, and none only when it is the first, too. *out_size as above. With HF_PARALLEL calls for one frame
-     * may overlap, between its header and its trailer. */
+     * may overlap, between its header and its trailer; without, they do not, but may come from other threads than those. */
     int (*encode_chunk)(void *frame, struct hf_ctx *, uint64_t index, int last, const void *in, size_t size, void *out,
                         size_t *out_size);
 

@@ -246,6 +246,7 @@ void rig_init(struct rig *rig, size_t sinks, bool with_stage)
         rig->stage.loaded = NULL;
     instance_init(&rig->layer, &rig->layer_loaded, HF_STAGE, "stage layer", rig);
     rig->layer_loaded.stage = rig_layer;
+    rig->layer_fails_at = UINT64_MAX;
     for (size_t i = 0; i < RIG_LAYERS_MAX; i++)
         rig->layers[i] = &rig->layer;
     hf_services_init(&rig->services, "/tmp");

@@ -21,6 +21,7 @@ struct rig {
     struct hf_instance *layers[RIG_LAYERS_MAX]; /* all of them the same one */
     size_t layer_count;
     atomic_int seeks_open, seeks_made;
+    uint64_t layer_fails_at; /* the chunk that does not encode; UINT64_MAX: none */
     struct memory_sink sinks[RIG_SINKS_MAX];
     struct hf_instance *sink_list[RIG_SINKS_MAX];
     size_t sink_count, quorum;

@@ -43,7 +43,8 @@ static int encode_chunk(void *frame, struct hf_ctx *ctx, uint64_t index, int las
     const unsigned char *from = in;
     unsigned char *to = out;
 
-    (void)frame;
+    if (index == ((struct rig *)frame)->layer_fails_at)
+        return hf_fail(ctx, HF_E_IO, "the layer tore");
     if ((size < CHUNK_SIZE && !last) || size > CHUNK_SIZE || (size == 0 && index > 0))
         return hf_fail(ctx, HF_E_FAIL, "a chunk of %zu bytes", size);
     memcpy(to, &index, 8);

@@ -287,6 +287,7 @@ START_TEST(names_the_cause_when_a_part_fails)
     struct rig rig;
 
     rig_init(&rig, 2, true);
+    rig.layer_count = (size_t)_i;
     shuffle_sizes(&rig, 20, 500000, 11);
     rig.sizes[9] = 500000;
     rig.fail_at = 9;
@@ -299,13 +300,36 @@ START_TEST(names_the_cause_when_a_part_fails)
 }
 END_TEST
 
+/* The first chunk, one in the middle while much more is on its way, and the last, which is made when all else is done.
+ */
+START_TEST(names_the_cause_when_a_layer_fails)
+{
+    static const uint64_t places[] = {0, 300, 1220};
+    struct rig rig;
+
+    rig_init(&rig, 2, false);
+    rig.layer_count = 1 + (size_t)_i / 3;
+    rig.part_count = 10;
+    for (size_t i = 0; i < rig.part_count; i++)
+        rig.sizes[i] = 500000;
+    rig.layer_fails_at = places[_i % 3];
+    ck_assert_int_eq(rig_run(&rig, 3, 2), HF_E_IO);
+    ck_assert_msg(strstr(rig.ctx.error.text, "the layer tore") != NULL, "%s", rig.ctx.error.text);
+    hf_fanout_free(hf_steal(rig.fanout));
+    ck_assert_uint_eq(rig.sinks[0].count, 0);
+    ck_assert_ptr_null(rig.sinks[0].open_puts);
+    rig_clear(&rig);
+}
+END_TEST
+
 START_TEST(a_required_sink_that_fails_stops_all)
 {
     struct rig rig;
 
     rig_init(&rig, 2, true);
+    rig.layer_count = (size_t)_i / 8;
     shuffle_sizes(&rig, 20, 500000, 13);
-    memory_sink_fault(&rig.sinks[1], 1 + (unsigned)_i * 3, MEMORY_CRASH_BEFORE);
+    memory_sink_fault(&rig.sinks[1], 1 + (unsigned)(_i % 8) * 3, MEMORY_CRASH_BEFORE);
     ck_assert_int_eq(rig_run(&rig, 2, 2), HF_E_IO);
     ck_assert_ptr_nonnull(strstr(rig.ctx.error.text, "two"));
     hf_fanout_free(hf_steal(rig.fanout));
@@ -320,9 +344,10 @@ START_TEST(an_optional_sink_that_fails_is_dropped)
     struct rig rig;
 
     rig_init(&rig, 2, true);
+    rig.layer_count = (size_t)_i / 8;
     shuffle_sizes(&rig, 20, 500000, 13);
     rig.sinks[1].instance.required = false;
-    memory_sink_fault(&rig.sinks[1], 1 + (unsigned)_i * 3, MEMORY_FAIL_ONCE);
+    memory_sink_fault(&rig.sinks[1], 1 + (unsigned)(_i % 8) * 3, MEMORY_FAIL_ONCE);
     ck_assert_int_eq(rig_run(&rig, 2, 2), HF_OK);
     ck_assert_ptr_null(hf_fanout_dropped(rig.fanout, 0));
     ck_assert_ptr_nonnull(hf_fanout_dropped(rig.fanout, 1));
@@ -360,11 +385,12 @@ START_TEST(stops_when_told_to)
     struct rig rig;
     pthread_t thread;
 
-    rig_init(&rig, 1, true);
+    rig_init(&rig, 1, _i < 4);
+    rig.layer_count = (size_t)_i / 2;
     rig.part_count = 60;
     for (size_t i = 0; i < 60; i++)
         rig.sizes[i] = 30 * 1024 * 1024;
-    rig.swallow = _i; /* even when the source does not listen */
+    rig.swallow = _i % 2; /* even when the source does not listen */
     ck_assert_int_eq(pthread_create(&thread, NULL, raise_soon, &rig.cancel), 0);
     ck_assert_int_eq(rig_run(&rig, 2, 2), HF_E_CANCELLED);
     pthread_join(thread, NULL);
@@ -529,11 +555,12 @@ int main(void)
     tcase_add_test(pipeline, works_on_several_parts_at_once);
     tcase_add_test(pipeline, is_serial_for_a_serial_source);
     tcase_add_loop_test(pipeline, does_not_lock_up_when_later_parts_overtake, 0, 2);
-    tcase_add_test(pipeline, names_the_cause_when_a_part_fails);
-    tcase_add_loop_test(pipeline, a_required_sink_that_fails_stops_all, 0, 8);
-    tcase_add_loop_test(pipeline, an_optional_sink_that_fails_is_dropped, 0, 8);
+    tcase_add_loop_test(pipeline, names_the_cause_when_a_part_fails, 0, 3);
+    tcase_add_loop_test(pipeline, names_the_cause_when_a_layer_fails, 0, 6);
+    tcase_add_loop_test(pipeline, a_required_sink_that_fails_stops_all, 0, 16);
+    tcase_add_loop_test(pipeline, an_optional_sink_that_fails_is_dropped, 0, 16);
     tcase_add_test(pipeline, fails_when_every_optional_sink_fails);
-    tcase_add_loop_test(pipeline, stops_when_told_to, 0, 2);
+    tcase_add_loop_test(pipeline, stops_when_told_to, 0, 6);
     tcase_add_loop_test(pipeline, reading_finds_damage, 0, 7);
     suite_add_tcase(suite, pipeline);
     tcase_add_test(crew, a_crew_keeps_phases_apart);
