@@ -113,11 +113,17 @@ static int age_open(struct hf_ctx *ctx, const struct hf_config *config, void **r
     return rc;
 }
 
+static const char armour[] = "-----BEGIN AGE ENCRYPTED FILE-----";
+
+static bool begins_with(const void *head, size_t size, const char *text)
+{
+    return size >= strlen(text) && memcmp(head, text, strlen(text)) == 0;
+}
+
+/* Also what cannot be read here, so that it is said why. */
 static int recognise(const void *head, size_t size)
 {
-    static const char intro[] = "age-encryption.org/v1\n";
-
-    return size >= sizeof(intro) - 1 && memcmp(head, intro, sizeof(intro) - 1) == 0 ? 100 : 0;
+    return begins_with(head, size, "age-encryption.org/") || begins_with(head, size, armour) ? 100 : 0;
 }
 
 /* --- keys --- */
@@ -143,14 +149,15 @@ static int bad_header(struct hf_ctx *ctx, int what, size_t at, const char *probl
     return age_host->fail(ctx, HF_E_CORRUPT, "the age header is damaged near byte %zu: %s", at, problem);
 }
 
-/* As age_identity_unwrap, for all that there is. */
+/* As age_identity_unwrap, for all that there is. *ret_where: where the stanza begins that was looked at last. */
 static int try_all(struct age *age, const struct age_header *header, unsigned char *ret_file_key,
-                   const char **ret_problem)
+                   const char **ret_problem, const char **ret_where)
 {
     for (size_t i = 0; i < header->count; i++) {
         const struct age_stanza *stanza = &header->stanzas[i];
         bool scrypt = age_arg_equals(stanza, 0, "scrypt");
 
+        *ret_where = stanza->args[0];
         if (scrypt && header->count > 1) {
             *ret_problem = "a passphrase beside other recipients";
             return AGE_MALFORMED;
@@ -217,15 +224,21 @@ int age_unlock(struct age *age, struct hf_ctx *ctx, const char *text, size_t siz
     struct age_header header;
     const char *problem = NULL;
     size_t at = 0;
-    int rc = age_header_parse(text, size, &header, &problem, &at);
+    int rc;
 
+    if (begins_with(text, size, armour)) {
+        age_host->fail(ctx, HF_E_UNSUPPORTED, "this age file is armoured, as text, and only the binary form is read");
+        return age_host->hint(ctx, "take the armour off first: sed '1d;$d' FILE | base64 -d > FILE.age");
+    }
+    rc = age_header_parse(text, size, &header, &problem, &at);
     if (rc != HF_OK)
         return rc == HF_END ? HF_END : bad_header(ctx, rc, at, problem);
     rc = age_load(age, ctx);
     if (rc == HF_OK) {
-        int tried = try_all(age, &header, ret_file_key, &problem);
+        const char *where = text;
+        int tried = try_all(age, &header, ret_file_key, &problem, &where);
 
-        rc = tried < 0   ? bad_header(ctx, tried, 0, problem)
+        rc = tried < 0   ? bad_header(ctx, tried, (size_t)(where - text), problem)
              : tried > 0 ? no_key(age, ctx, &header)
                          : check_mac(ctx, text, &header, ret_file_key);
     }
