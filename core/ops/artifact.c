@@ -57,32 +57,56 @@ static int read_head(struct hf_ctx *ctx, const char *path, const struct hf_chain
     return rc != HF_OK ? rc : got < 0 ? (int)got : HF_OK;
 }
 
-/* The profile's stage of that plugin, since it may know keys; without one, the plugin with its defaults. */
-static int open_stage(struct hf_ctx *ctx, struct hf_profile *profile, const char *plugin, struct hf_instance **ret_stage)
+/* The profile's section for a stage of that plugin, of which the file was found to have `outer` more outside of it;
+ * NULL: it has none. Where the file has more of them than the profile, the profile's first is as good as any. */
+static const struct hf_plugin_section *find_section(const struct hf_profile *profile, const char *plugin, size_t outer)
 {
-    for (size_t i = 0; profile != NULL && i < profile->stage_count; i++) {
-        struct hf_diagnostics diagnostics = {0};
-        struct hf_instance *stage;
-        int rc;
+    const struct hf_plugin_section *found = NULL;
 
+    for (size_t i = profile ? profile->stage_count : 0; i-- > 0;) {
         if (!hf_text_equal(profile->stages[i].plugin, plugin))
             continue;
-        stage = hf_instance_new(ctx, profile, &profile->stages[i], &diagnostics);
-        rc = stage ? hf_instance_open(stage, ctx)
-                   : hf_fail(ctx, HF_E_CONFIG, "profile '%s' is not valid: %s", profile->name,
-                             diagnostics.count > 0 ? diagnostics.items[0].text : "a stage names no plugin");
-        hf_diagnostics_clear(&diagnostics);
-        if (rc == HF_OK)
-            *ret_stage = stage;
-        else
-            hf_instance_free(stage);
-        return rc;
+        found = &profile->stages[i];
+        if (outer-- == 0)
+            break;
     }
-    return hf_instance_default(ctx, HF_STAGE, plugin, NULL, ret_stage);
+    return found;
 }
 
-/* The stages by which the file was made, in the order of encoding. Behind a block stage nothing else is looked for: what it
- * compressed may well be compressed once more, and is then meant to be. */
+/* The profile's stage of that plugin, since it may know keys; without one, the plugin with its defaults. */
+static int open_stage(struct hf_ctx *ctx, struct hf_profile *profile, const char *plugin, size_t outer,
+                      struct hf_instance **ret_stage)
+{
+    const struct hf_plugin_section *section = find_section(profile, plugin, outer);
+    struct hf_diagnostics diagnostics = {0};
+    struct hf_instance *stage;
+    int rc;
+
+    if (section == NULL)
+        return hf_instance_default(ctx, HF_STAGE, plugin, NULL, ret_stage);
+    stage = hf_instance_new(ctx, profile, section, &diagnostics);
+    rc = stage ? hf_instance_open(stage, ctx)
+               : hf_fail(ctx, HF_E_CONFIG, "profile '%s' is not valid: %s", profile->name,
+                         diagnostics.count > 0 ? diagnostics.items[0].text : "a stage names no plugin");
+    hf_diagnostics_clear(&diagnostics);
+    if (rc == HF_OK)
+        *ret_stage = stage;
+    else
+        hf_instance_free(stage);
+    return rc;
+}
+
+static size_t count_of(const struct hf_chain *chain, const char *plugin)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < chain->count; i++)
+        count += hf_text_equal(chain->items[i]->loaded->plugin.name, plugin);
+    return count;
+}
+
+/* The stages by which the file was made, in the order of encoding. Behind a block stage nothing else is looked for:
+ * what it compressed may well be compressed once more, and is then meant to be. */
 static int recognise(struct hf_ctx *ctx, const char *path, struct hf_profile *profile, struct hf_chain *ret_stages)
 {
     struct hf_chain outer = {0};
@@ -102,7 +126,7 @@ static int recognise(struct hf_ctx *ctx, const char *path, struct hf_profile *pr
         if (outer.count == STAGES_MAX)
             rc = hf_fail(ctx, HF_E_UNSUPPORTED, "'%s' was encoded by more than %d stages", path, STAGES_MAX);
         if (rc == HF_OK)
-            rc = open_stage(ctx, profile, plugin, &stage);
+            rc = open_stage(ctx, profile, plugin, count_of(&outer, plugin), &stage);
         if (rc == HF_OK)
             hf_chain_add(&outer, stage, true);
     }
@@ -132,9 +156,9 @@ static int profile_source(struct hf_ctx *ctx, struct hf_profile *profile, struct
     return rc;
 }
 
-/* The id of the backup that the file's name says it is of; NULL: it says none. A name X_P_TIME is that of artifact P of a
- * profile X, or of artifact X, which stands aside, of a profile P: so it depends on which of the profiles there is, or, for
- * want of any, on which has the source's name, as profiles often do. */
+/* The id of the backup that the file's name says it is of; NULL: it says none. A name X_P_TIME is that of artifact P of
+ * a profile X, or of artifact X, which stands aside, of a profile P: so it depends on which of the profiles there is,
+ * or, for want of any, on which has the source's name, as profiles often do. */
 static char *find_id(const struct hf_world *world, const struct hf_artifact_options *options, const char *base)
 {
     hf_auto_free char *plain = hf_key_to_id(base), *aside = hf_key_aside_id(base), *first = NULL, *second = NULL;
@@ -172,8 +196,8 @@ static int find_source(struct hf_ctx *ctx, const struct hf_world *world, const s
     return hf_hint(ctx, "name the source plugin, e.g.: --source sqlite");
 }
 
-/* "sqlite_signals_20260201_120000.db.gz" → "signals"; "" when the name has no such piece. One that stands aside is named in
- * front. */
+/* "sqlite_signals_20260201_120000.db.gz" → "signals"; "" when the name has no such piece. One that stands aside is
+ * named in front. */
 static char *artifact_name(const char *base, const char *id)
 {
     size_t profile = id ? strcspn(id, "_") : 0;
@@ -269,8 +293,9 @@ void hf_op_restore_artifact(const struct hf_world *world, const struct hf_artifa
     hf_watch_begin(world, &services, "restoring %s", base);
     rc = restore_file(&ctx, world, options, base, id, &to);
     hf_watch_end(world);
-    exit = rc != HF_OK ? hf_exit_of_code(ctx.error.code ? ctx.error.code : rc)
-                       : services.severity_counts[HF_ERROR] > 0 ? HF_EXIT_PARTIAL : HF_EXIT_OK;
+    exit = rc != HF_OK                              ? hf_exit_of_code(ctx.error.code ? ctx.error.code : rc)
+           : services.severity_counts[HF_ERROR] > 0 ? HF_EXIT_PARTIAL
+                                                    : HF_EXIT_OK;
     if (rc != HF_OK && ctx.error.code == 0)
         hf_fail(&ctx, rc, "interrupted; the target is as it was");
     hf_json_set_text(report->json, "id", id ? id : "unknown");

@@ -154,6 +154,17 @@ age -d -i "$T/key" "$BACKUPS/$id.tar.age" | tar -t >/dev/null
 expect 0 verify ledger --level content
 expect 0 restore ledger --only 2026-02-01 --to "$T/plain"
 same_tree "$DATA/ledger/2026-02-01" "$T/plain/ledger/2026-02-01"
+# Encrypted once more, to another key: each stage is read with its own, by the manifest and without it.
+cp "$ETC/conf.d/ledger.ini" "$T/once"
+printf '\n[stage again]\nplugin = age\nidentity = %s\n' "$T/other" >>"$ETC/conf.d/ledger.ini"
+sleep 1
+id=$(backup ledger)
+expect 0 restore ledger --only 2026-02-01 --to "$T/twice"
+same_tree "$DATA/ledger/2026-02-01" "$T/twice/ledger/2026-02-01"
+expect 0 restore --artifact "$BACKUPS/$id.tar.age.age" --to "$T/twice-whole"
+same_tree "$DATA/ledger" "$T/twice-whole/ledger"
+age -d -i "$T/other" "$BACKUPS/$id.tar.age.age" | age -d -i "$T/key" | tar -t >/dev/null
+cp "$T/once" "$ETC/conf.d/ledger.ini"
 printf '\n[stage late]\nplugin = gzip\n' >>"$ETC/conf.d/ledger.ini"
 expect 2 config validate
 says 'can only be the first stage' 'compress first, then encrypt'
