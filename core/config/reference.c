@@ -1,10 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/file.h"
 #include "config/value.h"
+#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 
 enum { REFERENCED_FILE_MAX = 64 << 10 };
+
+/* Guards the names, which only grow. */
+static pthread_mutex_t private_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct hf_strings private_names;
+
+bool hf_value_is_private(const char *name, size_t length)
+{
+    hf_auto_free char *whole = hf_strndup(name, length);
+    pthread_mutex_lock(&private_lock);
+    bool known = hf_strings_have(&private_names, whole);
+    pthread_mutex_unlock(&private_lock);
+    return known;
+}
+
+static void keep_private(const char *name)
+{
+    pthread_mutex_lock(&private_lock);
+    if (!hf_strings_have(&private_names, name))
+        hf_strings_add(&private_names, name);
+    pthread_mutex_unlock(&private_lock);
+}
 
 static void complain(const struct hf_place *place, const char *hint, const char *text)
 {
@@ -28,6 +50,8 @@ static bool add_variable(const struct hf_place *place, const struct hf_option *o
         complain(place, hint, message);
         return false;
     }
+    if ((option->flags & HF_SECRET) || option->type == HF_URL)
+        keep_private(name);
     hf_text_add(text, value);
     return true;
 }

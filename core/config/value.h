@@ -18,6 +18,9 @@ struct hf_place {
  * of a secret option that is written out in a file that others can read is refused, too. */
 char *hf_value_resolve(const struct hf_place *, const struct hf_option *, const char *raw, bool *ret_referenced);
 
+/* Whether a secret, or a URL, which may hold one, came from this environment variable. Any thread may ask. */
+bool hf_value_is_private(const char *name, size_t length);
+
 /* Fills setting->text, number and items from `text`, by setting->option. False when it does not fit; then it is
  * diagnosed and the setting is as it was. */
 bool hf_value_set(const struct hf_place *, struct hf_setting *, const char *text);

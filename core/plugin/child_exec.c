@@ -2,6 +2,7 @@
 #include "plugin/child_exec.h"
 
 #include "base/memory.h"
+#include "config/value.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,9 +110,13 @@ char **hf_exec_environment(const char *const *changes)
         if (name_length(changes[i]) == 0)
             return NULL;
     result = hf_alloc_array(room, sizeof(*result));
-    for (size_t i = 0; environ[i] != NULL; i++)
-        if (change_of(changes, environ[i], name_length(environ[i])) == NULL)
+    for (size_t i = 0; environ[i] != NULL; i++) {
+        size_t length = name_length(environ[i]);
+
+        /* What a profile took a secret from is no other program's business. */
+        if (change_of(changes, environ[i], length) == NULL && !hf_value_is_private(environ[i], length))
             result[count++] = environ[i];
+    }
     for (size_t i = 0; changes != NULL && changes[i] != NULL; i++)
         if (strchr(changes[i], '=') != NULL && change_of(changes, changes[i], name_length(changes[i])) == changes[i])
             result[count++] = (char *)(uintptr_t)changes[i];

@@ -24,8 +24,8 @@ struct hf_exec_failure {
 /* In the new process: never returns. Every signal must be blocked. */
 _Noreturn void hf_exec_become(const struct hf_exec *);
 
-/* This process's environment, changed as hf_spawn.env says: an array to free, of borrowed strings. NULL when an entry
- * has no name. */
+/* This process's environment without what profiles took secrets from, changed as hf_spawn.env says: an array to free, of
+ * borrowed strings. NULL when an entry has no name. */
 char **hf_exec_environment(const char *const *changes);
 
 #endif

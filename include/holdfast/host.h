@@ -24,7 +24,8 @@ struct hf_spawn {
     uint32_t reserved;
     const char *const *argv; /* ends with NULL; argv[0] is a path with a '/': no shell, no search                    */
     const char *const *env;  /* ends with NULL; "NAME=value" adds to or replaces in this process's environment, "NAME"
-                              * alone takes out. NULL: as it is                                                       */
+                              * alone takes out. NULL: as it is. Variables that a profile takes a secret or a URL from
+                              * by ${env:NAME} are never passed on unless they are named here                         */
 };
 
 enum hf_log_level { HF_LOG_DEBUG = 1, HF_LOG_INFO = 2, HF_LOG_WARNING = 3, HF_LOG_ERROR = 4 };

@@ -5,9 +5,9 @@
 . "$(dirname "$0")/lib_pg.sh"
 needs python3
 
-secret='pa ss'\''word-\x-7c1f'
-encoded=pa%20ss%27word-%5Cx-7c1f
-mark=7c1f
+secret='pa ss'\''word-\x-zq7w'
+encoded=pa%20ss%27word-%5Cx-zq7w
+mark=zq7w
 echo "$mark" >"$T/mark" # tests that look for it must not show it either
 port=$(free_port)
 pg_make main
@@ -24,6 +24,9 @@ q src "create role app login superuser password '${secret//\'/\'\'}'"
 pg_profile postgres src
 sed -i "s,^url = .*,url = postgresql://app:$encoded@127.0.0.1:$port/src," "$ETC/conf.d/postgres.ini"
 slowly postgres
+# The passphrase that it is encrypted with is none of PostgreSQL's programs' business.
+printf '\n[stage encrypt]\nplugin = age\npassphrase = ${env:BACKUP_PASSPHRASE}\nwork_factor = 10\n' >>"$ETC/conf.d/postgres.ini"
+export BACKUP_PASSPHRASE='open sesame zq7w'
 
 # What every process shows of itself, and every file in our reach, again and again.
 cat >"$T/watch.py" <<'END'
@@ -36,6 +39,8 @@ while not os.path.exists(folder + "/stop"):
             line = open(f"/proc/{pid}/cmdline", "rb").read()
             if b"pg_dump" in line:
                 dumps += 1
+                if b"BACKUP_PASSPHRASE" in open(f"/proc/{pid}/environ", "rb").read():
+                    seen.add("environment: " + line.decode(errors="replace"))
             if mark in line and b"watch.py" not in line and b"psql" not in line:
                 seen.add("arguments: " + line.decode(errors="replace"))
         except OSError:
