@@ -79,8 +79,9 @@ struct hf_backup *hf_catalog_newest(const struct hf_catalog *, int64_t at_ms);
 struct hf_copy *hf_backup_best_copy(const struct hf_backup *);
 /* Those that can stand in for each other, the best first; as many as there are copies fit. */
 size_t hf_backup_copies(const struct hf_backup *, struct hf_copy **ret_copies);
-/* The copy's manifest turned out to be damaged: all copies with the same one count as unreadable, and those that only were not
- * like it are whole again. */
+/* hf_catalog_settle for one backup, again: after what its copies' `verified` say has changed. */
+void hf_backup_settle(struct hf_backup *);
+/* The copy's manifest turned out to be damaged: all copies with the same one count as unreadable, and it is settled again. */
 void hf_backup_distrust(struct hf_backup *, const struct hf_copy *, const char *why);
 bool hf_backup_verified(const struct hf_backup *); /* a whole copy was verified at level digest or better, and found whole */
 

@@ -122,24 +122,36 @@ void hf_catalog_settle(struct hf_catalog *catalog)
         settle(&catalog->backups[i]);
 }
 
+void hf_backup_settle(struct hf_backup *backup)
+{
+    for (size_t i = 0; i < backup->copy_count; i++) {
+        struct hf_copy *copy = &backup->copies[i];
+
+        if (!copy->apart)
+            continue;
+        copy->apart = false;
+        copy->whole = copy->whole_apart;
+        if (copy->whole) {
+            free(copy->problem);
+            copy->problem = NULL;
+        }
+    }
+    settle(backup);
+}
+
 void hf_backup_distrust(struct hf_backup *backup, const struct hf_copy *bad, const char *why)
 {
     for (size_t i = 0; i < backup->copy_count; i++) {
         struct hf_copy *copy = &backup->copies[i];
 
-        if (hf_copy_same(copy, bad)) {
-            copy->unreadable = true;
-            copy->whole = false;
-        } else if (copy->apart) {
-            copy->whole = copy->whole_apart;
-        } else {
+        if (copy->unreadable || !hf_copy_same(copy, bad))
             continue;
-        }
-        copy->apart = false;
+        copy->unreadable = true;
+        copy->whole = false;
         free(copy->problem);
-        copy->problem = copy->whole ? NULL : hf_strdup(why);
+        copy->problem = hf_strdup(why);
     }
-    settle(backup);
+    hf_backup_settle(backup);
 }
 
 size_t hf_backup_copies(const struct hf_backup *backup, struct hf_copy **ret_copies)

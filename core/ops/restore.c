@@ -314,17 +314,23 @@ static int load_manifest(struct restore *self, struct hf_ctx *ctx, const char *i
     return rc == HF_OK ? hf_seal_open(self->run, ctx, &self->manifest) : ctx->error.code;
 }
 
-/* Of those that hold another backup under its name nothing is read, whatever becomes of the restore. */
+/* The copies that nothing is read from, whatever becomes of the restore. */
 static void tell_others(const struct restore *self, const struct hf_backup *backup)
 {
-    for (size_t i = 0; i < backup->copy_count && self->options->sink == NULL; i++) {
-        const char *name = backup->copies[i].sink->name;
+    hf_auto_free char *key = hf_key_manifest(backup->id);
 
-        if (backup->copies[i].apart)
+    for (size_t i = 0; i < backup->copy_count && self->options->sink == NULL; i++) {
+        const struct hf_copy *copy = &backup->copies[i];
+        const char *name = copy->sink->name;
+
+        if (copy->apart)
             hf_services_finding(&self->run->services, HF_WARNING, "another-backup", name,
                                 "it holds another backup under the name of '%s', and is not read from; that one is "
                                 "restored with --sink %s",
                                 backup->id, name);
+        else if (copy->unreadable)
+            hf_services_finding(&self->run->services, HF_WARNING, "read-elsewhere", key,
+                                "sink '%s' is not read from: %s", name, copy->problem);
     }
 }
 
@@ -332,18 +338,13 @@ static void tell_others(const struct restore *self, const struct hf_backup *back
  * then that is the next to try. A key that does not fit, fits none of them, which is said in the end. */
 static bool distrust(struct restore *self, struct hf_ctx *ctx, struct hf_backup *backup, const struct hf_copy *copy)
 {
-    hf_auto_free char *key = hf_key_manifest(backup->id);
-    const struct hf_copy *next;
     int code = ctx->error.code;
 
     if (self->options->sink != NULL || self->manifest == NULL || (code != HF_E_CORRUPT && code != HF_E_AUTH))
         return false;
     hf_backup_distrust(backup, copy, ctx->error.text);
-    next = hf_backup_best_copy(backup);
-    if (next == NULL)
+    if (hf_backup_best_copy(backup) == NULL)
         return false;
-    hf_services_finding(&self->run->services, HF_WARNING, "read-elsewhere", key, "read from sink '%s': %s",
-                        next->sink->name, ctx->error.text);
     hf_error_clear(&ctx->error);
     hf_manifest_free(self->manifest);
     self->manifest = NULL;

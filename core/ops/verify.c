@@ -189,7 +189,8 @@ static int keep_record(struct check *check, struct hf_ctx *ctx, const struct hf_
 }
 
 /* What can be checked: without the key to what was encrypted, its digests. */
-static int choose_level(struct check *check, struct hf_ctx *ctx, const struct hf_manifest *manifest, struct hf_wish wish)
+static int choose_level(struct check *check, struct hf_ctx *ctx, const struct hf_manifest *manifest,
+                        struct hf_wish wish)
 {
     bool can = true;
     int rc = wish.level >= HF_LEVEL_CONTENT ? hf_can_read(check->run, ctx, manifest, &can) : HF_OK;
@@ -198,7 +199,8 @@ static int choose_level(struct check *check, struct hf_ctx *ctx, const struct hf
     if (rc != HF_OK || can)
         return rc;
     if (wish.insists) {
-        hf_fail(ctx, HF_E_REFUSED, "level %s cannot be reached: '%s' is encrypted, and profile '%s' has no key to read it",
+        hf_fail(ctx, HF_E_REFUSED,
+                "level %s cannot be reached: '%s' is encrypted, and profile '%s' has no key to read it",
                 hf_level_text(wish.level), manifest->id, check->run->profile->name);
         return hf_hint(ctx, "verify at level digest here, and at content where the key is");
     }
@@ -297,8 +299,8 @@ static int verify_now(struct hf_run *run, struct hf_ctx *outer, struct hf_instan
     return rc;
 }
 
-int hf_verify_copy(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, const char *id, struct hf_wish wish,
-                   bool *ret_whole, json_t **ret_check)
+int hf_verify_copy(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, const char *id,
+                   struct hf_wish wish, bool *ret_whole, json_t **ret_check)
 {
     struct verdict *verdict = hf_alloc(sizeof(*verdict));
     int rc;
@@ -339,40 +341,50 @@ json_t *hf_check_failed(const struct hf_instance *sink, const char *id, int leve
 
 /* --- the operation --- */
 
-/* Whole by its own manifest, and yet not the backup that the other sinks have under this name. */
-static void tell_apart(json_t *check, const struct hf_copy *copy, const char *id)
+/* Whole by its own manifest, and yet not the backup that the other sinks have under this name: what the checks found
+ * out has a say in which is meant. Whether there was one. */
+static bool tell_apart(struct hf_backup *backup, json_t *const *check_of)
 {
-    json_t *finding = json_object();
+    bool told = false;
 
-    hf_json_set_text(finding, "severity", "error");
-    hf_json_set_text(finding, "code", "another-backup");
-    hf_json_set_text(finding, "subject", id);
-    hf_json_set_text(finding, "text", copy->problem);
-    hf_json_append(json_object_get(check, "findings"), finding);
-    hf_json_set(check, "whole", json_false());
+    hf_backup_settle(backup);
+    for (size_t i = 0; i < backup->copy_count; i++) {
+        json_t *finding, *check = check_of[i];
+
+        if (!backup->copies[i].apart || !json_is_true(json_object_get(check, "whole")))
+            continue;
+        finding = json_object();
+        hf_json_set_text(finding, "severity", "error");
+        hf_json_set_text(finding, "code", "another-backup");
+        hf_json_set_text(finding, "subject", backup->id);
+        hf_json_set_text(finding, "text", backup->copies[i].problem);
+        hf_json_append(json_object_get(check, "findings"), finding);
+        hf_json_set(check, "whole", json_false());
+        told = true;
+    }
+    return told;
 }
 
-static int verify_one(struct hf_run *run, const struct hf_backup *backup, const struct hf_verify_options *options,
+static int verify_one(struct hf_run *run, struct hf_backup *backup, const struct hf_verify_options *options,
                       struct hf_wish wish, json_t *checks)
 {
+    hf_auto_free json_t **check_of = hf_alloc_array(backup->copy_count, sizeof(*check_of)); /* borrowed */
     int worst = HF_EXIT_OK;
 
     for (size_t i = 0; i < backup->copy_count; i++) {
-        const struct hf_copy *copy = &backup->copies[i];
+        struct hf_copy *copy = &backup->copies[i];
         struct hf_ctx ctx = hf_run_ctx(run);
-        json_t *check = NULL;
         bool whole = false;
         int rc;
 
         if (options->sink != NULL && strcmp(options->sink, copy->sink->name) != 0)
             continue;
-        rc = hf_verify_copy(run, &ctx, copy->sink, backup->id, wish, &whole, &check);
+        rc = hf_verify_copy(run, &ctx, copy->sink, backup->id, wish, &whole, &check_of[i]);
         if (rc != HF_OK)
-            check = hf_check_failed(copy->sink, backup->id, wish.level, &ctx.error);
-        else if (copy->apart)
-            tell_apart(check, copy, backup->id);
-        whole = whole && !copy->apart;
-        hf_json_append(checks, check);
+            check_of[i] = hf_check_failed(copy->sink, backup->id, wish.level, &ctx.error);
+        if (rc == HF_OK || hf_exit_of_code(rc) == HF_EXIT_DAMAGED)
+            copy->verified = (struct hf_verified){.level = wish.level, .whole = whole};
+        hf_json_append(checks, check_of[i]);
         hf_error_clear(&ctx.error);
         if (rc != HF_OK || !whole) {
             int exit = rc != HF_OK ? hf_exit_of_code(rc) : HF_EXIT_DAMAGED;
@@ -384,7 +396,7 @@ static int verify_one(struct hf_run *run, const struct hf_backup *backup, const 
                 return exit;
         }
     }
-    return worst;
+    return tell_apart(backup, check_of) ? HF_EXIT_DAMAGED : worst;
 }
 
 static struct hf_wish chosen_level(const struct hf_verify_options *options, const struct hf_profile *profile)

@@ -130,3 +130,9 @@ equal 'whole' 'a c' "$(j '[.results[0].backups[].sinks[] | select(.whole) | .nam
 json 5 verify config --level digest
 equal 'set apart' 'b another-backup' "$(j '.results[0].checks[] | .sink as $sink | .findings[] | "\($sink) \(.code)"')"
 json 0 verify config --level digest --sink a
+
+# A manifest that cannot be read at all.
+truncate -s 100 "$T/b/$id.manifest.json"
+json 0 restore "$id" --to "$T/out-config"
+whole_tree config
+holds '[.results[0].findings[] | select(.code == "read-elsewhere" and (.text | test("sink .b. is not read from")))] | length == 1'
