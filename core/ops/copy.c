@@ -1,322 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Bringing a sink up to date from others. What it has whole already is left alone, so that a copying which was
- * interrupted goes on where it was.
+ * Bringing a sink up to date from others, several backups at once.
  */
-#include "ops/run.h"
+#include "ops/copying.h"
 
 #include "base/cancel.h"
-#include "base/log.h"
-#include "catalog/retention.h"
-#include "ops/content.h"
-#include "ops/transfer.h"
-#include "pipeline/crew.h"
 
 #include <string.h>
 
 enum { UNANSWERED_MAX = 2 };
 
-/* One backup that may be copied. */
-struct item {
-    const struct hf_backup *backup;
-    const struct hf_copy *there; /* in the target; NULL: nothing */
-    const struct hf_copy *source;
-    const char *outcome, *advice; /* advice: may be NULL */
-    char *reason;
-    bool todo;
-    bool unproven; /* it is there, whole by its size, and nobody has read it back: a copying was killed, maybe */
-    uint64_t bytes;
-    int64_t took_ms;
-    int exit;
-    json_t *check;
-    struct hf_error error;
-};
-
-struct copying {
-    struct hf_run *run;
-    const struct hf_copy_options *options;
-    struct hf_world quiet;         /* without a watch: there is one for all */
-    struct hf_instance *from, *to; /* from NULL: whichever has it */
-    struct hf_catalog *catalog, *target;
-    struct hf_strings away; /* sinks that might have been read from */
-    struct item *items;
-    size_t count;
-    struct hf_task *tasks; /* one for each item in `order` */
-    struct item **order;
-    bool named;            /* one backup by its id, not the latest */
-    atomic_int unanswered; /* backups in a row that failed since somebody could not be reached */
-    int level, threads;    /* threads: artifacts of one backup at once */
-};
-
-static bool found_damaged(const struct hf_copy *copy)
-{
-    return copy->verified.level != HF_LEVEL_NONE && !copy->verified.whole;
-}
-
-/* The best copy to read that is not in the target; NULL: none is whole. */
-static const struct hf_copy *choose_source(const struct copying *self, const struct hf_backup *backup,
-                                           const struct hf_copy *but)
-{
-    const struct hf_copy *best = NULL;
-
-    for (size_t i = 0; i < backup->copy_count; i++) {
-        const struct hf_copy *copy = &backup->copies[i];
-
-        if (copy->sink == self->to || !copy->whole || copy == but)
-            continue;
-        if (best == NULL || (found_damaged(best) && !found_damaged(copy)))
-            best = copy;
-    }
-    return best;
-}
-
-static const struct hf_copy *find_there(const struct copying *self, const char *id)
-{
-    for (size_t i = 0; i < self->target->count; i++)
-        if (strcmp(self->target->backups[i].id, id) == 0)
-            return self->target->backups[i].copies;
-    return NULL;
-}
-
-static void decide(struct item *item, const char *outcome, int exit, const char *reason)
-{
-    item->outcome = outcome;
-    item->exit = exit;
-    item->reason = hf_strdup(reason);
-}
-
-static void decide_in_the_way(struct item *item, const char *reason, bool another)
-{
-    decide(item, "in-the-way", HF_EXIT_REFUSED, reason);
-    item->advice = another ? "--replace never touches another backup: look at both, and move the one that is not meant"
-                           : "look at it, and if it is damaged: --replace";
-}
-
-/* Does a sink to copy from have another backup under this name, and none the one that is there? */
-static bool another_is_there(const struct copying *self, const struct hf_backup *backup, const struct hf_copy *there)
-{
-    bool same = false, other = false;
-
-    for (size_t i = 0; i < backup->copy_count; i++) {
-        const struct hf_copy *copy = &backup->copies[i];
-
-        if (copy->sink == self->to || copy->unreadable)
-            continue;
-        same = same || hf_copy_same(copy, there);
-        other = other || !hf_copy_same(copy, there);
-    }
-    return other && !same;
-}
-
-static bool never_checked(const struct hf_copy *copy)
-{
-    return copy->verified.level == HF_LEVEL_NONE;
-}
-
-/* What is to become of one backup. */
-static void consider(const struct copying *self, const struct hf_backup *backup, struct item *item)
-{
-    const struct hf_copy *there = item->there = find_there(self, backup->id);
-
-    item->backup = backup;
-    item->source = choose_source(self, backup, NULL);
-    if (there != NULL && there->whole && !found_damaged(there) && another_is_there(self, backup, there))
-        decide_in_the_way(item, "another backup of the same name is there", true);
-    else if (there != NULL && there->whole && !found_damaged(there) &&
-             (self->options->dry_run || !never_checked(there)))
-        decide(item, "there", HF_EXIT_OK, NULL);
-    else if (there != NULL && there->whole && never_checked(there))
-        item->todo = item->unproven = true;
-    else if (backup->disputed) {
-        decide(item, "failed", HF_EXIT_REFUSED, "the sinks hold different backups under this name");
-        item->advice = "look at both, and say which one is meant: --from NAME";
-    } else if (item->source == NULL)
-        decide(item, "failed", HF_EXIT_DAMAGED, "no copy of it to read from is whole");
-    else if (item->there != NULL && !self->options->replace)
-        decide_in_the_way(item, there->problem ? there->problem : "a copy that was found damaged is there", false);
-    else
-        item->todo = true;
-}
-
-static bool have_item(const struct copying *self, const char *id)
-{
-    for (size_t i = 0; i < self->count; i++)
-        if (strcmp(self->items[i].backup->id, id) == 0)
-            return true;
-    return false;
-}
-
-/* What the target's own rules would remove at once is not worth copying: else it would come back with every copying. */
-static void leave_out_unwanted(struct copying *self)
-{
-    struct hf_retained *weighed = hf_alloc_array(self->count + self->target->count + 1, sizeof(*weighed));
-    size_t count = self->count;
-
-    for (size_t i = 0; i < self->count; i++) {
-        const struct hf_backup *backup = self->items[i].backup;
-
-        weighed[i] = (struct hf_retained){.id = backup->id, .time_ms = backup->time_ms, .verified = true};
-    }
-    for (size_t i = 0; i < self->target->count; i++) {
-        const struct hf_backup *backup = &self->target->backups[i];
-
-        if (!have_item(self, backup->id))
-            weighed[count++] = (struct hf_retained){.id = backup->id, .time_ms = backup->time_ms, .verified = true};
-    }
-    hf_retention_decide(hf_profile_retention(self->run->profile, self->to->name), hf_time_now_ms(), weighed, count);
-    for (size_t i = 0; i < self->count; i++) {
-        if (!self->items[i].todo || self->items[i].unproven || !weighed[i].remove)
-            continue;
-        self->items[i].todo = false;
-        decide(&self->items[i], "unwanted", HF_EXIT_OK, weighed[i].reason);
-    }
-    free(weighed);
-}
-
-static int choose(struct copying *self, struct hf_ctx *ctx)
-{
-    const struct hf_copy_options *options = self->options;
-    struct hf_backup *backup = NULL;
-
-    self->named = options->name != NULL && strcmp(options->name, "latest") != 0;
-    if (!options->all &&
-        hf_catalog_find(ctx, self->catalog, options->name ? options->name : "latest", options->at_ms, &backup) != HF_OK)
-        return ctx->error.code;
-    self->items = hf_alloc_array(self->catalog->count + 1, sizeof(*self->items));
-    for (size_t i = 0; i < self->catalog->count; i++)
-        if (backup == NULL || backup == &self->catalog->backups[i])
-            consider(self, &self->catalog->backups[i], &self->items[self->count++]);
-    if (options->all)
-        leave_out_unwanted(self);
-    return HF_OK;
-}
-
-/* Reads through what is to take the place of a damaged copy: as long as that one is there, a restore may take from each
- * what the other lacks. */
-static int prove(struct copying *self, struct hf_ctx *ctx, const struct item *item)
-{
-    struct hf_services services;
-    struct hf_manifest *manifest = NULL;
-    struct hf_content content = {.run = self->run, .sink = item->source->sink, .services = &services};
-    int rc = hf_catalog_manifest(ctx, content.sink, item->backup->id, &manifest);
-
-    if (rc != HF_OK)
-        return rc;
-    hf_services_init(&services, self->run->services.temp_root);
-    content.manifest = manifest;
-    content.skip = hf_alloc_array(manifest->artifact_count + 1, sizeof(*content.skip));
-    rc = hf_content_check(&content, ctx);
-    if (rc == HF_OK && services.finding_count > 0) {
-        hf_fail(ctx, HF_E_CORRUPT, "%s: '%s' is damaged, too, so that the copy in sink '%s' stays: %s: %s",
-                content.sink->who, item->backup->id, self->to->name, services.findings[0].subject,
-                services.findings[0].text);
-        rc = hf_hint(ctx, "holdfast restore %s takes from each what the others lack", item->backup->id);
-    }
-    free(content.skip);
-    hf_manifest_free(manifest);
-    hf_services_clear(&services);
-    return rc;
-}
-
-/* The damaged copy makes way. */
-static int clear_way(struct copying *self, struct hf_ctx *ctx, struct item *item)
-{
-    struct hf_manifest *manifest = NULL;
-    int fd = -1, rc = HF_OK;
-
-    if (item->there == NULL)
-        return HF_OK;
-    rc = prove(self, ctx, item);
-    if (rc != HF_OK)
-        return rc;
-    rc = hf_catalog_manifest(ctx, item->there->unreadable ? item->source->sink : self->to, item->backup->id, &manifest);
-    if (rc == HF_OK)
-        rc = hf_run_lock_readers_out(self->run, ctx, &fd);
-    if (rc == HF_OK)
-        rc = hf_backup_remove(ctx, self->to, manifest);
-    if (rc == HF_OK)
-        item->there = NULL;
-    hf_cleanup_close(&fd);
-    hf_manifest_free(manifest);
-    return rc;
-}
-
-/* Reads it back. What did not arrive whole does not stay. */
-static int read_back(struct copying *self, struct hf_ctx *ctx, struct item *item, const struct hf_manifest *manifest)
-{
-    struct hf_wish wish = {.level = self->level, .insists = true};
-    struct hf_ctx back = {.services = ctx->services};
-    bool whole = false;
-    int rc = hf_verify_copy(self->run, ctx, self->to, item->backup->id, wish, &whole, &item->check);
-
-    if (rc != HF_OK || whole)
-        return rc;
-    rc = hf_fail(ctx, HF_E_CORRUPT, "%s: '%s' was read back other than it was written, and is removed again",
-                 self->to->who, item->backup->id);
-    if (hf_backup_remove(&back, self->to, manifest) != HF_OK)
-        hf_log(HF_LOG_WARNING, NULL, "%s", back.error.text);
-    hf_error_clear(&back.error);
-    return rc;
-}
-
-/* What is there already is read back, if nobody has done so. */
-static int check_there(struct copying *self, struct hf_ctx *ctx, struct item *item)
-{
-    struct hf_wish wish = {.level = self->level, .insists = true};
-    bool whole = false;
-    int rc = hf_verify_copy(self->run, ctx, self->to, item->backup->id, wish, &whole, &item->check);
-
-    if (rc != HF_OK)
-        return rc;
-    if (whole)
-        decide(item, "there", HF_EXIT_OK, NULL);
-    else if (item->source == NULL || !self->options->replace)
-        decide_in_the_way(item, "a copy that was found damaged is there", false);
-    else
-        json_decref(hf_steal(item->check));
-    return HF_OK;
-}
-
-static int bring(struct copying *self, struct hf_ctx *ctx, struct item *item, struct hf_manifest **ret_manifest)
-{
-    int rc = clear_way(self, ctx, item);
-
-    if (rc != HF_OK)
-        return rc;
-    return hf_transfer(self->run, ctx, item->source->sink, self->to, item->backup->id, self->threads, ret_manifest);
-}
-
-static int copy_one(struct copying *self, struct hf_ctx *ctx, struct item *item)
-{
-    struct hf_manifest *manifest = NULL;
-    const struct hf_copy *other;
-    int rc = item->unproven ? check_there(self, ctx, item) : HF_OK;
-
-    if (rc != HF_OK || item->outcome != NULL)
-        return rc;
-    rc = bring(self, ctx, item, &manifest);
-    other = choose_source(self, item->backup, item->source);
-    if (rc != HF_OK && rc != HF_E_CANCELLED && other != NULL && hf_copy_same(other, item->source)) {
-        hf_log(HF_LOG_WARNING, NULL, "'%s' is copied from sink '%s' instead: %s", item->backup->id, other->sink->name,
-               ctx->error.text);
-        hf_error_clear(&ctx->error);
-        item->source = other;
-        rc = bring(self, ctx, item, &manifest);
-    }
-    if (rc == HF_OK)
-        rc = read_back(self, ctx, item, manifest);
-    hf_manifest_free(manifest);
-    return rc;
-}
-
 /* Each that is tried with nobody there takes as long as all the sink's retries. */
-static int copy_if_answered(struct copying *self, struct hf_ctx *ctx, struct item *item)
+static int copy_if_answered(struct hf_copying *self, struct hf_ctx *ctx, struct hf_copy_item *item)
 {
     int rc;
 
     if (atomic_load(&self->unanswered) >= UNANSWERED_MAX)
         return hf_fail(ctx, HF_E_UNREACHABLE, "not tried any more, since nobody answered for those before");
-    rc = copy_one(self, ctx, item);
+    rc = hf_copying_one(self, ctx, item);
     if (rc == HF_E_UNREACHABLE)
         atomic_fetch_add(&self->unanswered, 1);
     else
@@ -326,8 +27,8 @@ static int copy_if_answered(struct copying *self, struct hf_ctx *ctx, struct ite
 
 static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
 {
-    struct copying *self = arg;
-    struct item *item = self->order[task - self->tasks];
+    struct hf_copying *self = arg;
+    struct hf_copy_item *item = self->order[task - self->tasks];
     int64_t started = hf_time_steady_ms();
     int rc = copy_if_answered(self, ctx, item);
 
@@ -335,17 +36,17 @@ static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
     item->bytes = item->outcome == NULL ? item->backup->figures.bytes : 0;
     if (rc == HF_OK) {
         if (item->outcome == NULL)
-            decide(item, "copied", HF_EXIT_OK, NULL);
+            hf_copy_decide(item, "copied", HF_EXIT_OK, NULL);
         return HF_OK;
     }
     if (ctx->error.code == 0)
         hf_fail(ctx, rc, "interrupted");
-    decide(item, "failed", hf_exit_of_code(rc), NULL);
+    hf_copy_decide(item, "failed", hf_exit_of_code(rc), NULL);
     hf_error_merge(&item->error, &ctx->error);
     return rc == HF_E_CANCELLED ? rc : HF_OK;
 }
 
-static void copy_all(struct copying *self, struct hf_ctx *ctx)
+static void copy_all(struct hf_copying *self, struct hf_ctx *ctx)
 {
     const struct hf_world *world = self->run->world;
     int jobs = self->options->jobs > 0 ? self->options->jobs : self->run->jobs;
@@ -356,12 +57,12 @@ static void copy_all(struct copying *self, struct hf_ctx *ctx)
                            .arg = self};
 
     crew.tasks = self->tasks = hf_alloc_array(self->count + 1, sizeof(*self->tasks));
-    self->order = hf_alloc_array(self->count + 1, sizeof(struct item *));
+    self->order = hf_alloc_array(self->count + 1, sizeof(struct hf_copy_item *));
     for (size_t i = 0; i < self->count; i++) {
         if (!self->items[i].todo)
             continue;
         if (self->options->dry_run) {
-            decide(&self->items[i], "would-copy", HF_EXIT_OK, NULL);
+            hf_copy_decide(&self->items[i], "would-copy", HF_EXIT_OK, NULL);
             self->items[i].bytes = self->items[i].backup->figures.bytes;
             continue;
         }
@@ -382,7 +83,7 @@ static void copy_all(struct copying *self, struct hf_ctx *ctx)
     hf_error_clear(&ctx->error); /* each item has its own */
 }
 
-static json_t *item_json(const struct item *item)
+static json_t *item_json(const struct hf_copy_item *item)
 {
     json_t *json = json_object();
 
@@ -404,7 +105,7 @@ static json_t *item_json(const struct item *item)
 }
 
 /* Damage before all but an interruption; what some of them came to is partial. */
-static int combine(const struct copying *self)
+static int combine(const struct hf_copying *self)
 {
     int exit = HF_EXIT_OK;
     bool damaged = false, good = false, mixed = false;
@@ -428,7 +129,7 @@ static int combine(const struct copying *self)
 }
 
 /* Whether what was asked for can be told at all, with some sinks away. */
-static int check_sources(struct copying *self, struct hf_ctx *ctx)
+static int check_sources(struct hf_copying *self, struct hf_ctx *ctx)
 {
     const struct hf_strings *away = &self->away;
 
@@ -440,7 +141,7 @@ static int check_sources(struct copying *self, struct hf_ctx *ctx)
 }
 
 /* HF_END: this profile is not meant. */
-static int find_sinks(struct copying *self, struct hf_ctx *ctx)
+static int find_sinks(struct hf_copying *self, struct hf_ctx *ctx)
 {
     const struct hf_copy_options *options = self->options;
     int rc = hf_run_sink(self->run, ctx, options->to, &self->to);
@@ -455,7 +156,7 @@ static int find_sinks(struct copying *self, struct hf_ctx *ctx)
     return HF_END;
 }
 
-static int open_both(struct copying *self, struct hf_ctx *ctx)
+static int open_both(struct hf_copying *self, struct hf_ctx *ctx)
 {
     const struct hf_copy_options *options = self->options;
     hf_auto_strings struct hf_strings nobody = {0};
@@ -474,7 +175,7 @@ static int open_both(struct copying *self, struct hf_ctx *ctx)
     return rc == HF_OK ? check_sources(self, ctx) : rc;
 }
 
-static void clear(struct copying *self)
+static void clear(struct hf_copying *self)
 {
     for (size_t i = 0; i < self->count; i++) {
         free(self->items[i].reason);
@@ -494,7 +195,7 @@ void hf_op_copy(const struct hf_world *world, struct hf_profile *profile, const 
 {
     struct hf_ctx ctx = {0};
     struct hf_run run;
-    struct copying self = {
+    struct hf_copying self = {
         .run = &run, .options = options, .level = options->level >= 0 ? options->level : HF_LEVEL_DIGEST};
     int64_t started = hf_time_steady_ms();
     json_t *copies = json_array(), *unreachable;
@@ -508,7 +209,7 @@ void hf_op_copy(const struct hf_world *world, struct hf_profile *profile, const 
     if (rc == HF_OK)
         rc = open_both(&self, &ctx);
     if (rc == HF_OK)
-        rc = choose(&self, &ctx);
+        rc = hf_copying_choose(&self, &ctx);
     hf_json_set(report->json, "unreachable", unreachable = json_array());
     for (size_t i = 0; i < self.away.count; i++)
         hf_json_append(unreachable, json_string(self.away.items[i]));
