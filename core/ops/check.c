@@ -9,12 +9,18 @@
 /* Turns a failed piece of the check into a finding, so that all pieces are looked at in one run. */
 static void note(struct hf_run *run, struct hf_ctx *ctx, const char *subject, int rc, int *exit)
 {
+    const char *text = ctx->error.text ? ctx->error.text : "";
+    size_t length = strlen(subject);
+
     if (rc >= 0)
         return;
+    if (strncmp(text, subject, length) == 0 && strncmp(text + length, ": ", 2) == 0) /* it is said as the subject */
+        text += length + 2;
     if (*exit == HF_EXIT_OK)
         *exit = hf_exit_of_making(ctx->error.code ? ctx->error.code : rc);
-    hf_services_finding(&run->services, HF_ERROR, "check-failed", subject, "%s%s%s%s", ctx->error.text,
-                        ctx->error.hint ? " (" : "", ctx->error.hint ? ctx->error.hint : "", ctx->error.hint ? ")" : "");
+    hf_services_finding(&run->services, HF_ERROR, "check-failed", subject, "%s%s%s%s", text,
+                        ctx->error.hint ? " (" : "", ctx->error.hint ? ctx->error.hint : "",
+                        ctx->error.hint ? ")" : "");
     hf_error_clear(&ctx->error);
 }
 
@@ -31,7 +37,8 @@ static void check_plugins(struct hf_run *run, struct hf_ctx *ctx, int *exit)
 
     if (source->check != NULL) {
         hf_instance_enter(run->source, ctx);
-        note(run, ctx, run->source->who, hf_instance_leave(run->source, ctx, source->check(run->source->self, ctx)), exit);
+        note(run, ctx, run->source->who, hf_instance_leave(run->source, ctx, source->check(run->source->self, ctx)),
+             exit);
     }
     note(run, ctx, "stages", hf_check_stages(run, ctx), exit);
     for (size_t i = 0; i < run->sink_count; i++)

@@ -46,6 +46,14 @@ json 8 verify "$first"
 sed -i 's/^bucket = .*/bucket = backups/' "$ETC/conf.d/config.ini"
 whole
 
+# A host that nobody knows stays one, however often it is tried.
+endpoint=$(sed -n 's/^endpoint = //p' "$ETC/conf.d/config.ini")
+sed -i 's,^endpoint = .*,endpoint = http://no-such-host.invalid,' "$ETC/conf.d/config.ini"
+json 8 backup config
+says 'Could not resolve host' 'the right endpoint'
+sed -i "s,^endpoint = .*,endpoint = $endpoint," "$ETC/conf.d/config.ini"
+whole
+
 # Wishes that the server does not grant, or passes over without a word: this one does not know SSE-S3.
 wish() {
     sed -i '/^\(sse\|storage_class\)/d' "$ETC/conf.d/config.ini"

@@ -342,9 +342,10 @@ static bool set_exchange(struct s3_client *client, const struct s3_exchange *exc
                 curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_HEADERDATA, client) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_receive) == CURLE_OK &&
-                curl_easy_setopt(easy, CURLOPT_WRITEDATA, client) == CURLE_OK &&
-                curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE) == CURLE_OK &&
-                curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_SIZE) == CURLE_OK;
+                curl_easy_setopt(easy, CURLOPT_WRITEDATA, client) == CURLE_OK;
+    /* Refused while it still has the buffers of an exchange that came to nothing, which do as well. */
+    (void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
+    (void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_SIZE);
     if (done && sends)
         done = curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L) == CURLE_OK &&
                curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)exchange->body_size) == CURLE_OK &&
