@@ -42,6 +42,14 @@ expect 0 verify "$first"
 equal 'passing records' '' "$(rclone lsf -R ceph:locked | grep -E 'commit|removing' || true)"
 equal 'their versions' '' "$(rclone lsf -R --s3-versions ceph:locked | grep -E 'commit|removing' || true)"
 
+# Also when the profile locks no more.
+cp "$ETC/conf.d/config.ini" "$T/locking.ini"
+sed -i '/^lock/d' "$ETC/conf.d/config.ini"
+json 0 prune config
+holds ".results[0].items[] | select(.id == \"$first\") | .remove == false and (.reason | test(\"locked in the sink until\"))"
+cp "$T/locking.ini" "$ETC/conf.d/config.ini"
+expect 0 verify "$first"
+
 # By the server's word, too: not even who has the keys can remove a version.
 version=$(aws s3api list-object-versions --bucket locked --prefix "omen/prod/$first.tar" --query 'Versions[0].VersionId' --output text)
 if aws s3api delete-object --bucket locked --key "omen/prod/$first.tar" --version-id "$version" >/dev/null 2>&1; then

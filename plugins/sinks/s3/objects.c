@@ -87,7 +87,7 @@ int s3_stat(void *opaque, struct hf_ctx *ctx, const char *key, struct hf_object 
         ret_object->bytes = (uint64_t)answer.length;
         ret_object->modified_ms = answer.modified_ms > 0 ? answer.modified_ms : 0;
         if (ret_object->size >= sizeof(struct hf_object))
-            ret_object->locked_until_ms = self->lock_mode && answer.locked_until_ms > 0 ? answer.locked_until_ms : 0;
+            ret_object->locked_until_ms = answer.locked_until_ms > 0 ? answer.locked_until_ms : 0;
     }
     s3_answer_clear(&answer);
     return s3_report(&call, status);

@@ -32,6 +32,18 @@ static bool only(const char *text, const char *more)
     return true;
 }
 
+/* "." and "..", which some on the way would take for folders. */
+static bool has_dot_segment(const char *prefix, size_t length)
+{
+    for (size_t at = 0; at < length;) {
+        size_t segment = strcspn(prefix + at, "/");
+        if ((segment == 1 || segment == 2) && strspn(prefix + at, ".") >= segment)
+            return true;
+        at += segment + 1;
+    }
+    return false;
+}
+
 static int read_place(struct s3 *self, struct hf_ctx *ctx)
 {
     size_t length;
@@ -48,12 +60,11 @@ static int read_place(struct s3 *self, struct hf_ctx *ctx)
     length = strlen(prefix);
     while (length && prefix[length - 1] == '/')
         length--;
-    if (length > S3_PREFIX_MAX || !only(prefix, "._-/=@+") || strstr(prefix, "//") || strncmp(prefix, "../", 3) == 0 ||
-        strstr(prefix, "/../"))
-        return s3_host->fail(
-            ctx, HF_E_CONFIG,
-            "prefix '%s' has to be at most %d letters, digits and '._-=@+', with single slashes between", prefix,
-            S3_PREFIX_MAX);
+    if (length > S3_PREFIX_MAX || !only(prefix, "._-/=@+") || strstr(prefix, "//") || has_dot_segment(prefix, length))
+        return s3_host->fail(ctx, HF_E_CONFIG,
+                             "prefix '%s' has to be at most %d letters, digits and '._-=@+', with single slashes "
+                             "between, and neither '.' nor '..' alone",
+                             prefix, S3_PREFIX_MAX);
     if (asprintf(&self->prefix, "%.*s%s", (int)length, prefix, length ? "/" : "") < 0)
         return s3_host->fail(ctx, HF_E_NOMEM, "out of memory");
     return HF_OK;
