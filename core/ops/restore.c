@@ -399,6 +399,28 @@ static void report(struct hf_report *result, const struct restore *self, const s
     hf_json_set(json, "findings", hf_findings_json(services));
 }
 
+/* The latest in one sink may not be the latest: said once all is restored, since who does not answer takes his time. */
+static void tell_newer(const struct restore *self, const struct hf_instance *sink)
+{
+    struct hf_run *run = self->run;
+    hf_auto_strings struct hf_strings away = {0};
+    const char *id = self->manifest->id;
+
+    for (size_t i = 0; i < run->sink_count; i++) {
+        struct hf_ctx aside = hf_run_ctx(run);
+        struct hf_catalog *catalog = NULL;
+        struct hf_backup *newest = NULL;
+
+        if (run->sinks[i] != sink && hf_run_catalog(run, &aside, run->sinks[i], true, &away, &catalog) == HF_OK &&
+            hf_catalog_find(&aside, catalog, "latest", self->options->at_ms, &newest) == HF_OK &&
+            strcmp(newest->id, id) > 0)
+            hf_services_finding(&run->services, HF_WARNING, "newer-elsewhere", run->sinks[i]->name,
+                                "it has a newer backup than sink '%s', '%s'", sink->name, newest->id);
+        hf_catalog_free(catalog);
+        hf_error_clear(&aside.error);
+    }
+}
+
 void hf_op_restore(const struct hf_world *world, struct hf_profile *profile, const struct hf_restore_options *options,
                    struct hf_report *result)
 {
@@ -423,6 +445,8 @@ void hf_op_restore(const struct hf_world *world, struct hf_profile *profile, con
         rc = choose(&self, &ctx, catalog, result->json);
     if (rc == HF_OK)
         rc = restore_backup(&self, &ctx, result->json);
+    if (rc == HF_OK && sink != NULL && (options->name == NULL || strcmp(options->name, "latest") == 0))
+        tell_newer(&self, sink);
     hf_cancel_forgive(world->cancel);
     exit = rc != HF_OK                                  ? hf_exit_of_code(ctx.error.code ? ctx.error.code : rc)
            : run.services.severity_counts[HF_ERROR] > 0 ? HF_EXIT_PARTIAL

@@ -41,6 +41,15 @@ for id in "${ids[@]}"; do
     rm -rf "$T/restored"
 done
 
+# The latest of b alone is an older one, which is said.
+json 0 restore config --sink b --to "$T/restored"
+equal 'the latest of b' "${ids[0]}" "$(j '.results[0].id')"
+holds '.results[0].findings | map(select(.code == "newer-elsewhere" and .subject == "a" and (.text | test("'"${ids[3]}"'")))) | length == 1'
+rm -rf "$T/restored"
+json 0 restore config --sink a --to "$T/restored"
+holds '.results[0].findings == []'
+rm -rf "$T/restored"
+
 # a is back before b: the order of the sinks in the profile decides nothing.
 python3 - "$ETC/conf.d/config.ini" <<'END'
 import re, sys
