@@ -92,6 +92,18 @@ static int take_endpoint(struct ls *self, struct hf_ctx *ctx, const char *url)
     return HF_OK;
 }
 
+/* libcurl, below libs3, takes "." and ".." for folders, and would ask for another key than was signed. */
+static bool has_dot_segment(const char *prefix)
+{
+    for (const char *at = prefix; at; at = strchr(at, '/')) {
+        at += *at == '/';
+        size_t segment = strcspn(at, "/");
+        if ((segment == 1 || segment == 2) && strspn(at, ".") >= segment)
+            return true;
+    }
+    return false;
+}
+
 /* With one '/' at its end. */
 static int take_prefix(struct ls *self, struct hf_ctx *ctx, const char *text)
 {
@@ -103,6 +115,8 @@ static int take_prefix(struct ls *self, struct hf_ctx *ctx, const char *text)
         return ls_host->fail(
             ctx, HF_E_CONFIG,
             "prefix '%s' holds something else than letters, digits and ._/-, which libs3 would write wrong", text);
+    if (text && has_dot_segment(text))
+        return ls_host->fail(ctx, HF_E_CONFIG, "prefix '%s' must have neither '.' nor '..' as a folder", text);
     return asprintf(&self->prefix, "%.*s%s", (int)length, text ? text : "", length ? "/" : "") < 0 ? ls_fail_nomem(ctx)
                                                                                                    : HF_OK;
 }

@@ -100,6 +100,9 @@ START_TEST(test_options)
                                          {"prefix", "two//slashes"},
                                          {"prefix", "with space"},
                                          {"prefix", "plus+"},
+                                         {"prefix", ".."},
+                                         {"prefix", "a/./b"},
+                                         {"prefix", "a/../"},
                                          {"bucket", "ab"},
                                          {"bucket", "has spaces in"}};
     struct fake *fake = fake_new();
