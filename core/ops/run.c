@@ -206,12 +206,23 @@ bool hf_run_lost(const struct hf_run *run)
     return lost;
 }
 
+/* One that somebody is left behind in stays, with what is known of it. */
+static void close_sinks(struct hf_run *run)
+{
+    for (size_t i = 0; i < run->sink_count; i++) {
+        struct hf_instance *sink = run->sinks[i];
+
+        if (sink != NULL && !atomic_load(&sink->lost))
+            hf_known_close(hf_steal(sink->known));
+        hf_instance_free(sink);
+    }
+}
+
 /* Somebody who does not come back may still look at what is kept, and write to the sink: the lock stays, too. */
 static void keep_if_lost(struct hf_run *run)
 {
     if (hf_run_lost(run)) {
-        for (size_t i = 0; i < run->sink_count; i++)
-            hf_instance_free(run->sinks[i]);
+        close_sinks(run);
         hf_keep(run->sinks);
         hf_keep(run->stages.items);
         hf_keep(run->stages.owned);
@@ -227,11 +238,7 @@ static void keep_if_lost(struct hf_run *run)
 void hf_run_close(struct hf_run *run)
 {
     keep_if_lost(run);
-    for (size_t i = 0; i < run->sink_count; i++) {
-        if (run->sinks[i] != NULL)
-            hf_known_close(run->sinks[i]->known);
-        hf_instance_free(run->sinks[i]);
-    }
+    close_sinks(run);
     free(run->sinks);
     hf_chain_clear(&run->stages);
     hf_instance_free(run->source);
