@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -17,6 +18,8 @@
  * the least stays: lists and records are read again and again. */
 #define DROP_EVERY ((uint64_t)8 << 20)
 #define DROP_LEAST ((uint64_t)1 << 20)
+enum { TAG_SIZE = 100 };
+
 /* The cache's largest pages. One that is only in part in a range that is to be dropped is not dropped. */
 #define LARGEST_PAGE ((uint64_t)2 << 20)
 
@@ -255,6 +258,10 @@ int dir_list(void *opaque, struct hf_ctx *ctx, const char *prefix, int (*each)(v
                 status = dir_fail(self, ctx, errno, "look at", names.items[i]);
         } else if (S_ISREG(st.st_mode)) {
             struct hf_object object = describe(names.items[i], &st);
+            char tag[TAG_SIZE];
+            snprintf(tag, sizeof(tag), "%llu-%lld-%lld.%09ld", (unsigned long long)st.st_ino, (long long)st.st_size,
+                     (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+            object.tag = tag;
             status = each(arg, &object);
         }
     }
