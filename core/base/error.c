@@ -131,6 +131,7 @@ const char *hf_code_text(int code)
     case HF_OK:
     case HF_END:
     case HF_UNCHANGED:
+    case HF_ALONE:
         return "no failure";
     case HF_E_CONFIG:
         return "wrong configuration";

@@ -208,7 +208,17 @@ static struct hf_brief brief_of(const struct hf_manifest *manifest, const char *
     return brief;
 }
 
-/* Takes over what the listing and the manifest say about a backup. */
+/* HF_END: the manifest is not there any more. */
+static int still_there(struct hf_ctx *ctx, const struct hf_backup *backup)
+{
+    hf_auto_free char *key = hf_key_manifest(backup->id);
+    bool there = false;
+    int rc = hf_object_stat(ctx, backup->copies->sink, key, &there, NULL);
+
+    return rc == HF_OK && !there ? HF_END : rc;
+}
+
+/* Takes over what the listing and the manifest say about a backup. HF_END: it has gone since it was listed. */
 static int describe(struct hf_ctx *ctx, struct listing *listing, const struct hf_brief *brief, struct hf_backup *backup)
 {
     hf_auto_text struct hf_text problem = {0};
@@ -223,6 +233,9 @@ static int describe(struct hf_ctx *ctx, struct listing *listing, const struct hf
         rc = check_object(ctx, listing, backup, i + 1 < brief->count ? "artifact" : "checksum file", object->key,
                           object->bytes, &problem, &problems);
     }
+    /* Another machine's run may be removing it, which began with its manifest. */
+    if (rc == HF_OK && problems > 0)
+        rc = still_there(ctx, backup);
     if (problems > 1)
         hf_text_addf(&problem, " (and %zu more)", problems - 1);
     backup->copies->whole = problems == 0;
@@ -292,7 +305,7 @@ static int read_backup(struct hf_ctx *ctx, struct hf_instance *sink, struct list
     if (rc == HF_OK) {
         rc = describe(ctx, listing, &brief, backup);
         hf_brief_clear(&brief);
-        return rc < 0 ? rc : read_verified(ctx, sink, listing, backup);
+        return rc != HF_OK ? rc : read_verified(ctx, sink, listing, backup);
     }
     if (cannot_ask(rc)) {
         hf_error_merge(&ctx->error, &aside.error);

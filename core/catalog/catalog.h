@@ -96,20 +96,29 @@ int hf_verified_write(struct hf_ctx *, struct hf_instance *sink, const char *id,
 /* Removes a backup from one sink: its manifest first, so that it is gone at once, then verification record, .sha256 and
  * artifacts. A crash in between leaves a removal record (ID.removing.json, written first and holding the keys) from which
  * hf_catalog_sweep goes on. While the manifest is there nothing is lost yet: then the sweep only drops the record, the
- * backup stays whole, and the next prune decides anew. The profile's lock must be held. */
+ * backup stays whole, and the next prune decides anew. The profile's lock must be held. HF_E_BUSY: another run, that does not
+ * share it, is removing the backup. */
 int hf_backup_remove(struct hf_ctx *, struct hf_instance *sink, const struct hf_manifest *);
 
-/* Publishing: ID.commit.json names the keys about to become visible and is removed once the manifest is. hf_catalog_sweep
- * takes back what a crash in between left visible, finishes removals, and lets the sink sweep its own partial objects. The
- * profile's lock must be held. It never touches an object that no such record names, nor one of another size than the record
- * says, nor the artifacts of a backup that was complete and merely lost its manifest.
- * begin: checks the manifest (hf_manifest_check) and that none of its keys is taken (HF_E_EXISTS). end: ignores
- * cancellation; when it fails, the backup is complete nevertheless, and the next sweep drops the record. */
-int hf_commit_begin(struct hf_ctx *, struct hf_instance *sink, const struct hf_manifest *);
+/* Publishing: ID.commit.json names the keys about to become visible, and who does it (hf_instance.writer), and is removed once
+ * the manifest is. hf_catalog_sweep takes back what a crash in between left visible, finishes removals, and lets the sink sweep
+ * its own partial objects. The profile's lock must be held; of runs that do not share it, what is not old is left alone, unless
+ * the sink says that there are none (HF_ALONE). It never touches an object that no such record names, nor one of another size
+ * than the record says, nor the artifacts of a backup that was complete and merely lost its manifest. */
+struct hf_commit {
+    bool begun, shown; /* all false at first */
+};
+/* Checks the manifest (hf_manifest_check), and that none of its keys is taken (HF_E_EXISTS). */
+int hf_commit_begin(struct hf_ctx *, struct hf_instance *sink, const struct hf_manifest *, struct hf_commit *);
+/* The manifest's text becomes visible; a failure when another run has taken the backup for dead and taken it back. */
+int hf_commit_show(struct hf_ctx *, struct hf_instance *sink, const char *id, const char *text, size_t size,
+                   struct hf_commit *);
+int hf_commit_hide(struct hf_ctx *, struct hf_instance *sink, const char *id, struct hf_commit *);
+/* Ignores cancellation; when it fails, the backup is complete nevertheless, and the next sweep drops the record. */
 int hf_commit_end(struct hf_ctx *, struct hf_instance *sink, const char *id);
-/* Takes back now, by the record, what a commit that failed left visible, as the next sweep would; ignores cancellation. No
- * record: nothing to do. Give it a ctx of its own when a failure is recorded already. */
-int hf_commit_abort(struct hf_ctx *, struct hf_instance *sink, const char *id);
+/* Takes back now what a commit that failed left visible, as the next sweep would; ignores cancellation. Not begun: nothing to
+ * do. Give it a ctx of its own when a failure is recorded already. */
+int hf_commit_abort(struct hf_ctx *, struct hf_instance *sink, const struct hf_manifest *, struct hf_commit *);
 int hf_catalog_sweep(struct hf_ctx *, struct hf_instance *sink, const char *profile);
 
 #endif

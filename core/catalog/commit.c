@@ -6,13 +6,27 @@
 #include "catalog/objects.h"
 #include "catalog/records.h"
 
-#include "base/log.h"
-
 #include <string.h>
 
-static char *record_key(const char *id, const char *suffix)
+/* What stands under the name of one of our records. */
+enum found { FOUND_NOTHING, FOUND_OURS, FOUND_OTHERS, FOUND_SPOILED };
+
+static int look(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, const char *kind, enum found *ret_found)
 {
-    return hf_strf("%s%s", id, suffix);
+    __attribute__((cleanup(hf_record_clear))) struct hf_record record = {0};
+    struct hf_ctx aside = hf_ctx_aside(ctx);
+    int rc = hf_record_read(&aside, sink, id, kind, &record);
+
+    if (rc < 0 && rc != HF_E_NOTFOUND && rc != HF_E_CORRUPT) {
+        hf_error_merge(&ctx->error, &aside.error);
+        return rc;
+    }
+    hf_error_clear(&aside.error);
+    *ret_found = rc == HF_E_NOTFOUND             ? FOUND_NOTHING
+                 : rc == HF_E_CORRUPT            ? FOUND_SPOILED
+                 : hf_record_ours(&record, sink) ? FOUND_OURS
+                                                 : FOUND_OTHERS;
+    return HF_OK;
 }
 
 static int refuse_taken(struct hf_ctx *ctx, struct hf_instance *sink, const char *key)
@@ -30,14 +44,15 @@ static int refuse_taken(struct hf_ctx *ctx, struct hf_instance *sink, const char
 }
 
 static int write_record(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest,
-                        const char *kind, const char *suffix)
+                        const char *kind)
 {
-    hf_auto_free char *key = record_key(manifest->id, suffix), *text = hf_record_text(manifest, kind);
+    __attribute__((cleanup(hf_record_clear))) struct hf_record record = hf_record_of(manifest, kind, sink->writer);
 
-    return hf_object_write_passing(ctx, sink, key, "application/json", text, strlen(text));
+    return hf_record_write(ctx, sink, &record);
 }
 
-int hf_commit_begin(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest)
+int hf_commit_begin(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest,
+                    struct hf_commit *commit)
 {
     hf_auto_free char *manifest_key = NULL, *sha256_key = NULL;
     int rc = hf_manifest_check(ctx, "the new backup's manifest", manifest);
@@ -51,12 +66,52 @@ int hf_commit_begin(struct hf_ctx *ctx, struct hf_instance *sink, const struct h
         rc = refuse_taken(ctx, sink, sha256_key);
     for (size_t i = 0; i < manifest->artifact_count && rc == HF_OK; i++)
         rc = refuse_taken(ctx, sink, manifest->artifacts[i].key);
-    return rc < 0 ? rc : write_record(ctx, sink, manifest, "commit", HF_SUFFIX_COMMIT);
+    if (rc == HF_OK)
+        rc = write_record(ctx, sink, manifest, HF_COMMIT);
+    commit->begun = rc == HF_OK;
+    return rc;
+}
+
+/* As long as it is there, no other run has begun to take this backup back. */
+static int check_record(struct hf_ctx *ctx, struct hf_instance *sink, const char *id)
+{
+    enum found found = FOUND_NOTHING;
+    int rc = look(ctx, sink, id, HF_COMMIT, &found);
+
+    if (rc < 0 || found == FOUND_OURS)
+        return rc;
+    hf_fail(ctx, HF_E_FAIL, "%s: another run took backup '%s' back while this one was storing it", sink->who, id);
+    return hf_hint(ctx,
+                   "it does so with what looks dead, %d hours after the storing began: has this machine stood "
+                   "still so long, or is a clock wrong?",
+                   HF_OTHERS_AFTER_HOURS);
+}
+
+int hf_commit_show(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, const char *text, size_t size,
+                   struct hf_commit *commit)
+{
+    hf_auto_free char *key = hf_key_manifest(id);
+    int rc = check_record(ctx, sink, id);
+
+    if (rc == HF_OK)
+        rc = hf_object_write(ctx, sink, key, "application/json", text, size);
+    commit->shown = commit->shown || rc == HF_OK;
+    /* Who takes back removes the record, and then looks for the manifest: so one of the two sees the other. */
+    return rc == HF_OK ? check_record(ctx, sink, id) : rc;
+}
+
+int hf_commit_hide(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, struct hf_commit *commit)
+{
+    hf_auto_free char *key = hf_key_manifest(id);
+    int rc = hf_object_remove(ctx, sink, key);
+
+    commit->shown = commit->shown && rc != HF_OK;
+    return rc;
 }
 
 int hf_commit_end(struct hf_ctx *ctx, struct hf_instance *sink, const char *id)
 {
-    hf_auto_free char *key = record_key(id, HF_SUFFIX_COMMIT);
+    hf_auto_free char *key = hf_record_key(id, HF_COMMIT);
     struct hf_ctx aside = hf_ctx_aside(ctx);
     int rc;
 
@@ -66,9 +121,72 @@ int hf_commit_end(struct hf_ctx *ctx, struct hf_instance *sink, const char *id)
     return rc;
 }
 
+/* The record is gone: what this run put there after it was taken back, or before, is named by the manifest alone. */
+static int abort_unrecorded(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest)
+{
+    __attribute__((cleanup(hf_record_clear))) struct hf_record record = hf_record_of(manifest, HF_COMMIT, NULL);
+    hf_auto_free char *key = hf_key_manifest(manifest->id);
+    bool there = false;
+    int rc = hf_object_stat(ctx, sink, key, &there, NULL);
+
+    /* A manifest that is not ours: another run stored the same backup, as copying does. */
+    if (rc == HF_OK && !there)
+        rc = hf_record_remove_named(ctx, sink, &record);
+    return rc < 0 ? rc : HF_OK;
+}
+
+static int abort_commit(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest,
+                        struct hf_commit *commit)
+{
+    enum found found = FOUND_NOTHING;
+    int rc = commit->shown ? hf_commit_hide(ctx, sink, manifest->id, commit) : HF_OK;
+
+    if (rc == HF_OK)
+        rc = look(ctx, sink, manifest->id, HF_COMMIT, &found);
+    if (rc == HF_OK && found == FOUND_OURS)
+        rc = hf_record_settle(ctx, sink, manifest->id, HF_COMMIT, true, 0);
+    else if (rc == HF_OK && found == FOUND_NOTHING)
+        rc = abort_unrecorded(ctx, sink, manifest);
+    return rc;
+}
+
+int hf_commit_abort(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest,
+                    struct hf_commit *commit)
+{
+    struct hf_ctx aside = hf_ctx_aside(ctx);
+    int rc;
+
+    if (!commit->begun)
+        return HF_OK;
+    aside.cancel = NULL;
+    rc = abort_commit(&aside, sink, manifest, commit);
+    hf_error_merge(&ctx->error, &aside.error);
+    return rc;
+}
+
+/* HF_E_BUSY: another run is at it. */
+static int begin_removal(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest)
+{
+    hf_auto_free char *key = hf_record_key(manifest->id, HF_REMOVING);
+    struct hf_ctx aside = hf_ctx_aside(ctx);
+    enum found found = FOUND_NOTHING;
+    int rc = look(&aside, sink, manifest->id, HF_REMOVING, &found);
+
+    if (rc == HF_OK && (found == FOUND_OURS || found == FOUND_SPOILED)) /* left by a removal that failed */
+        rc = hf_object_remove(&aside, sink, key);
+    if (rc == HF_OK && found != FOUND_OTHERS)
+        rc = write_record(&aside, sink, manifest, HF_REMOVING);
+    if (rc == HF_E_EXISTS || (rc == HF_OK && found == FOUND_OTHERS)) {
+        hf_error_clear(&aside.error);
+        rc = hf_fail(&aside, HF_E_BUSY, "%s: another run is removing backup '%s'", sink->who, manifest->id);
+    }
+    hf_error_merge(&ctx->error, &aside.error);
+    return rc;
+}
+
 static int remove_derived(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, const char *suffix)
 {
-    hf_auto_free char *key = record_key(id, suffix);
+    hf_auto_free char *key = hf_strf("%s%s", id, suffix);
 
     return hf_object_remove(ctx, sink, key);
 }
@@ -76,12 +194,8 @@ static int remove_derived(struct hf_ctx *ctx, struct hf_instance *sink, const ch
 int hf_backup_remove(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest)
 {
     const char *id = manifest->id;
-    int rc;
+    int rc = begin_removal(ctx, sink, manifest);
 
-    /* One that a failed removal left may stand in the way. */
-    rc = remove_derived(ctx, sink, id, HF_SUFFIX_REMOVING);
-    if (rc == HF_OK)
-        rc = write_record(ctx, sink, manifest, "removing", HF_SUFFIX_REMOVING);
     if (rc == HF_OK)
         rc = remove_derived(ctx, sink, id, HF_SUFFIX_MANIFEST);
     if (rc == HF_OK)
@@ -93,165 +207,4 @@ int hf_backup_remove(struct hf_ctx *ctx, struct hf_instance *sink, const struct 
     if (rc == HF_OK)
         rc = remove_derived(ctx, sink, id, HF_SUFFIX_REMOVING);
     return rc;
-}
-
-/* Removes what the record names, and only what has the size that it says: anything else somebody else put there. */
-static int remove_named(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_record *record)
-{
-    for (size_t i = 0; i < record->count; i++) {
-        const struct hf_record_object *object = &record->objects[i];
-        uint64_t bytes = 0;
-        bool there = false;
-        int rc = hf_object_stat(ctx, sink, object->key, &there, &bytes);
-
-        if (rc == HF_OK && there && bytes != object->bytes)
-            hf_log(HF_LOG_WARNING, sink->who, "object '%s' is not what an interrupted run left there, and stays",
-                   object->key);
-        else if (rc == HF_OK && there)
-            rc = hf_object_remove(ctx, sink, object->key);
-        if (rc < 0)
-            return rc;
-    }
-    return HF_OK;
-}
-
-/* HF_END when the record is none: it is reported and stays, since what it names cannot be trusted. */
-static int load_record(struct hf_ctx *ctx, struct hf_instance *sink, const char *key, const char *id, const char *kind,
-                       struct hf_record *ret_record)
-{
-    struct hf_ctx aside = hf_ctx_aside(ctx);
-    hf_auto_free char *data = NULL;
-    size_t size;
-    int rc = hf_object_read(&aside, sink, key, HF_RECORD_MAX_BYTES, &data, &size);
-
-    if (rc == HF_OK)
-        rc = hf_record_parse(&aside, key, id, kind, data, size, ret_record);
-    if (rc == HF_E_CORRUPT) {
-        hf_log(HF_LOG_WARNING, sink->who, "'%s' is left alone: %s", key, aside.error.text);
-        rc = HF_END;
-        hf_error_clear(&aside.error);
-    }
-    hf_error_merge(&ctx->error, &aside.error);
-    return rc;
-}
-
-/* The same; HF_END when the sink has locked one of them: the record stays, and a later run tries again. */
-static int remove_unlocked(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_record *record)
-{
-    struct hf_ctx aside = hf_ctx_aside(ctx);
-    int rc = remove_named(&aside, sink, record);
-
-    if (rc == HF_E_REFUSED) {
-        hf_log(HF_LOG_WARNING, NULL, "what an interrupted run left stays for now: %s", aside.error.text);
-        hf_error_clear(&aside.error);
-        rc = HF_END;
-    }
-    hf_error_merge(&ctx->error, &aside.error);
-    return rc;
-}
-
-/* Takes an interrupted commit or removal to its end. */
-static int settle(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, const char *kind, const char *suffix)
-{
-    hf_auto_free char *key = record_key(id, suffix), *manifest_key = hf_key_manifest(id);
-    hf_auto_free char *verified_key = record_key(id, HF_SUFFIX_VERIFIED);
-    bool removing = strcmp(kind, "removing") == 0, complete = false;
-    __attribute__((cleanup(hf_record_clear))) struct hf_record record = {0};
-    int rc = hf_object_stat(ctx, sink, manifest_key, &complete, NULL);
-
-    /* A verified backup was complete: one that lost its manifest since is not for us to remove. */
-    if (rc == HF_OK && !complete && !removing)
-        rc = hf_object_stat(ctx, sink, verified_key, &complete, NULL);
-    if (rc < 0)
-        return rc;
-    if (!complete) {
-        rc = load_record(ctx, sink, key, id, kind, &record);
-        if (rc != HF_OK)
-            return rc == HF_END ? HF_OK : rc;
-        hf_log(HF_LOG_INFO, sink->who, "%s backup '%s'",
-               removing ? "finishing the removal of" : "taking back the incomplete", id);
-        rc = removing ? hf_object_remove(ctx, sink, verified_key) : HF_OK;
-        if (rc == HF_OK)
-            rc = remove_unlocked(ctx, sink, &record);
-        if (rc == HF_END)
-            return HF_OK;
-    }
-    return rc < 0 ? rc : hf_object_remove(ctx, sink, key);
-}
-
-int hf_commit_abort(struct hf_ctx *ctx, struct hf_instance *sink, const char *id)
-{
-    hf_auto_free char *key = record_key(id, HF_SUFFIX_COMMIT);
-    struct hf_ctx aside = hf_ctx_aside(ctx);
-    bool there = false;
-    int rc;
-
-    aside.cancel = NULL;
-    rc = hf_object_stat(&aside, sink, key, &there, NULL);
-    if (rc == HF_OK && there)
-        rc = settle(&aside, sink, id, "commit", HF_SUFFIX_COMMIT);
-    hf_error_merge(&ctx->error, &aside.error);
-    return rc;
-}
-
-struct found_records {
-    const char *profile;
-    struct hf_strings commits, removals; /* ids */
-};
-
-static void note_record(const char *profile, const char *key, const char *suffix, struct hf_strings *ids)
-{
-    hf_auto_free char *id = NULL, *owner = NULL;
-
-    if (!hf_text_ends(key, suffix))
-        return;
-    id = hf_strndup(key, strlen(key) - strlen(suffix));
-    if (hf_id_parse(id, &owner, NULL) && strcmp(owner, profile) == 0)
-        hf_strings_take(ids, hf_steal(id));
-}
-
-static int each_object(void *arg, const struct hf_object *object)
-{
-    struct found_records *found = arg;
-
-    note_record(found->profile, object->key, HF_SUFFIX_COMMIT, &found->commits);
-    note_record(found->profile, object->key, HF_SUFFIX_REMOVING, &found->removals);
-    return 0;
-}
-
-static void clear_found(struct found_records *found)
-{
-    hf_strings_clear(&found->commits);
-    hf_strings_clear(&found->removals);
-}
-
-int hf_catalog_sweep(struct hf_ctx *ctx, struct hf_instance *sink, const char *profile)
-{
-    __attribute__((cleanup(clear_found))) struct found_records found = {.profile = profile};
-    hf_auto_free char *prefix = hf_strf("%s_", profile);
-    const struct hf_sink *ops = &sink->loaded->sink;
-    int rc;
-
-    /* First, since it tells whether another run is at work here, whose records must not be settled. */
-    if (ops->sweep != NULL) {
-        hf_instance_enter(sink, ctx);
-        rc = hf_instance_leave(sink, ctx, ops->sweep(sink->self, ctx, prefix, 0));
-        if (rc < 0)
-            return rc;
-    }
-    hf_instance_enter(sink, ctx);
-    rc = hf_instance_leave(sink, ctx, ops->list(sink->self, ctx, prefix, each_object, &found));
-    if (rc < 0)
-        return rc;
-    for (size_t i = 0; i < found.commits.count; i++) {
-        rc = settle(ctx, sink, found.commits.items[i], "commit", HF_SUFFIX_COMMIT);
-        if (rc < 0)
-            return rc;
-    }
-    for (size_t i = 0; i < found.removals.count; i++) {
-        rc = settle(ctx, sink, found.removals.items[i], "removing", HF_SUFFIX_REMOVING);
-        if (rc < 0)
-            return rc;
-    }
-    return HF_OK;
 }

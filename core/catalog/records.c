@@ -7,9 +7,11 @@
 #include "catalog/objects.h"
 #include "catalog/scan.h"
 
+#include "base/log.h"
+
 #include <string.h>
 
-enum { RECORD_SCHEMA = 1, WORD_MAX = 64 };
+enum { RECORD_SCHEMA = 1, WORD_MAX = 64, VERIFIED_TRIES = 5 };
 
 struct verified_file {
     uint64_t schema, errors;
@@ -75,9 +77,16 @@ int hf_verified_write(struct hf_ctx *ctx, struct hf_instance *sink, const char *
                  verified->whole ? "true" : "false");
     hf_json_write_time(&text, verified->time_ms);
     hf_text_addf(&text, ",\n \"errors\": %llu\n}\n", (unsigned long long)verified->errors);
-    /* A crash between the two leaves a backup that counts as never verified: safe. */
-    rc = hf_object_remove(ctx, sink, key);
-    return rc < 0 ? rc : hf_object_write_passing(ctx, sink, key, "application/json", text.data, text.length);
+    /* A crash between the two leaves a backup that counts as never verified: safe. Another run may write its own there.
+     */
+    for (int i = 0;; i++) {
+        rc = hf_object_remove(ctx, sink, key);
+        if (rc == HF_OK)
+            rc = hf_object_write_passing(ctx, sink, key, "application/json", text.data, text.length);
+        if (rc != HF_E_EXISTS || i == VERIFIED_TRIES)
+            return rc;
+        hf_error_clear(&ctx->error);
+    }
 }
 
 void hf_record_clear(struct hf_record *record)
@@ -87,21 +96,100 @@ void hf_record_clear(struct hf_record *record)
     free(record->objects);
     free(record->id);
     free(record->kind);
+    free(record->writer);
     *record = (struct hf_record){0};
 }
 
-char *hf_record_text(const struct hf_manifest *manifest, const char *kind)
+struct hf_record hf_record_of(const struct hf_manifest *manifest, const char *kind, const char *writer)
 {
-    hf_auto_free char *sha256_key = hf_key_sha256(manifest->id), *sha256 = hf_manifest_sha256_text(manifest);
+    hf_auto_free char *sha256 = hf_manifest_sha256_text(manifest);
+    struct hf_record record = {.id = hf_strdup(manifest->id), .kind = hf_strdup(kind), .writer = hf_strdup(writer)};
+
+    record.room = manifest->artifact_count + 1;
+    record.objects = hf_alloc_array(record.room, sizeof(*record.objects));
+    for (size_t i = 0; i < manifest->artifact_count; i++)
+        record.objects[record.count++] =
+            (struct hf_record_object){hf_strdup(manifest->artifacts[i].key), manifest->artifacts[i].bytes};
+    record.objects[record.count++] = (struct hf_record_object){hf_key_sha256(manifest->id), strlen(sha256)};
+    return record;
+}
+
+char *hf_record_key(const char *id, const char *kind)
+{
+    return hf_strf("%s.%s.json", id, kind);
+}
+
+char *hf_record_text(const struct hf_record *record)
+{
     hf_auto_text struct hf_text text = {0};
 
-    hf_text_addf(&text, "{\n \"schema\": %d,\n \"kind\": \"%s\",\n \"id\": \"%s\",\n \"objects\": [\n", RECORD_SCHEMA,
-                 kind, manifest->id);
-    for (size_t i = 0; i < manifest->artifact_count; i++)
-        hf_text_addf(&text, "  {\"key\": \"%s\", \"bytes\": %llu},\n", manifest->artifacts[i].key,
-                     (unsigned long long)manifest->artifacts[i].bytes);
-    hf_text_addf(&text, "  {\"key\": \"%s\", \"bytes\": %zu}\n ]\n}\n", sha256_key, strlen(sha256));
+    hf_text_addf(&text, "{\n \"schema\": %d,\n \"kind\": \"%s\",\n \"id\": \"%s\",\n ", RECORD_SCHEMA, record->kind,
+                 record->id);
+    if (record->writer != NULL) {
+        hf_json_write_member(&text, "writer", record->writer);
+        hf_text_addf(&text, ",\n ");
+    }
+    hf_text_addf(&text, "\"objects\": [");
+    for (size_t i = 0; i < record->count; i++)
+        hf_text_addf(&text, "%s\n  {\"key\": \"%s\", \"bytes\": %llu}", i > 0 ? "," : "", record->objects[i].key,
+                     (unsigned long long)record->objects[i].bytes);
+    hf_text_addf(&text, "\n ]\n}\n");
     return hf_steal(text.data);
+}
+
+int hf_record_write(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_record *record)
+{
+    hf_auto_free char *key = hf_record_key(record->id, record->kind), *text = hf_record_text(record);
+
+    return hf_object_write_passing(ctx, sink, key, "application/json", text, strlen(text));
+}
+
+int hf_record_read(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, const char *kind,
+                   struct hf_record *ret_record)
+{
+    hf_auto_free char *key = hf_record_key(id, kind), *data = NULL;
+    size_t size;
+    int rc = hf_object_read(ctx, sink, key, HF_RECORD_MAX_BYTES, &data, &size);
+
+    return rc == HF_OK ? hf_record_parse(ctx, key, id, kind, data, size, ret_record) : rc;
+}
+
+bool hf_record_ours(const struct hf_record *record, const struct hf_instance *sink)
+{
+    return record->writer == NULL || hf_text_equal(record->writer, sink->writer);
+}
+
+static int remove_named(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_record *record)
+{
+    for (size_t i = 0; i < record->count; i++) {
+        const struct hf_record_object *object = &record->objects[i];
+        uint64_t bytes = 0;
+        bool there = false;
+        int rc = hf_object_stat(ctx, sink, object->key, &there, &bytes);
+
+        if (rc == HF_OK && there && bytes != object->bytes)
+            hf_log(HF_LOG_WARNING, sink->who, "object '%s' is not what an interrupted run left there, and stays",
+                   object->key);
+        else if (rc == HF_OK && there)
+            rc = hf_object_remove(ctx, sink, object->key);
+        if (rc < 0)
+            return rc;
+    }
+    return HF_OK;
+}
+
+int hf_record_remove_named(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_record *record)
+{
+    struct hf_ctx aside = hf_ctx_aside(ctx);
+    int rc = remove_named(&aside, sink, record);
+
+    if (rc == HF_E_REFUSED) {
+        hf_log(HF_LOG_WARNING, NULL, "what an interrupted run left stays for now: %s", aside.error.text);
+        hf_error_clear(&aside.error);
+        rc = HF_END;
+    }
+    hf_error_merge(&ctx->error, &aside.error);
+    return rc;
 }
 
 static int read_object(struct hf_scan *scan, void *target)
@@ -153,6 +241,7 @@ int hf_record_parse(struct hf_ctx *ctx, const char *key, const char *id, const c
         {"schema", HF_SCAN_SIZE, offsetof(struct record_file, schema), RECORD_SCHEMA, NULL},
         {"kind", HF_SCAN_TEXT, offsetof(struct record_file, record.kind), WORD_MAX, NULL},
         {"id", HF_SCAN_TEXT, offsetof(struct record_file, record.id), HF_KEY_MAX, NULL},
+        {"writer", HF_SCAN_MAY_TEXT, offsetof(struct record_file, record.writer), WORD_MAX, NULL},
         {"objects", HF_SCAN_CALL, offsetof(struct record_file, record), 0, read_objects},
     };
     hf_auto_free char *what = hf_strf("record '%s'", key);

@@ -13,7 +13,13 @@
 #define HF_SUFFIX_COMMIT ".commit.json"
 #define HF_SUFFIX_REMOVING ".removing.json"
 
+#define HF_COMMIT "commit"
+#define HF_REMOVING "removing"
+
 enum { HF_RECORD_MAX_BYTES = 64 * 1024 * 1024, HF_VERIFIED_MAX_BYTES = 64 * 1024 };
+/* The longest that the last step of a run, from its commit record to its manifest, is granted where others cannot ask it
+ * whether it is alive. */
+enum { HF_OTHERS_AFTER_HOURS = 6 };
 
 /* The key ends as one of these records does, so no artifact may have it. */
 bool hf_key_record(const char *key);
@@ -21,19 +27,36 @@ bool hf_key_record(const char *key);
 /* Reads ID.verified.json. HF_E_CORRUPT when it is no such record. */
 int hf_verified_read(struct hf_ctx *, struct hf_instance *sink, const char *id, struct hf_verified *ret_verified);
 
-/* What a commit or removal record names. */
+/* What a commit or removal record names, and which runs it is of: those that share a lock, and so never overlap. */
 struct hf_record_object {
     char *key;
     uint64_t bytes;
 };
 struct hf_record {
-    char *id, *kind; /* "commit", "removing" */
+    char *id, *kind; /* HF_COMMIT, HF_REMOVING                         */
+    char *writer;    /* hf_instance.writer of who wrote it; NULL: none */
     struct hf_record_object *objects;
     size_t count, room;
 };
 void hf_record_clear(struct hf_record *);
-/* Of the manifest's artifacts and its checksum file. */
-char *hf_record_text(const struct hf_manifest *, const char *kind);
+/* Of the manifest's artifacts and its checksum file. `writer` may be NULL. */
+struct hf_record hf_record_of(const struct hf_manifest *, const char *kind, const char *writer);
+char *hf_record_key(const char *id, const char *kind);
+char *hf_record_text(const struct hf_record *);
+/* HF_E_EXISTS when there is one. */
+int hf_record_write(struct hf_ctx *, struct hf_instance *sink, const struct hf_record *);
+/* HF_E_NOTFOUND; HF_E_CORRUPT, see hf_record_parse. */
+int hf_record_read(struct hf_ctx *, struct hf_instance *sink, const char *id, const char *kind,
+                   struct hf_record *ret_record);
+/* Written by a run that cannot overlap with one that uses this sink now. One without a writer counts as such. */
+bool hf_record_ours(const struct hf_record *, const struct hf_instance *sink);
+/* Removes what the record names, and only what has the size that it says: anything else somebody else put there. HF_END when
+ * the sink has locked one of them. */
+int hf_record_remove_named(struct hf_ctx *, struct hf_instance *sink, const struct hf_record *);
+/* Takes what it records to its end. `alone`: no run but ours is at work in the sink; else another's is left alone until it is
+ * HF_OTHERS_AFTER_HOURS old by modified_ms, the sink's time. */
+int hf_record_settle(struct hf_ctx *, struct hf_instance *sink, const char *id, const char *kind, bool alone,
+                     int64_t modified_ms);
 /* HF_E_CORRUPT unless it is a record of this kind, for this id, naming none but artifacts and the checksum file of the
  * id. */
 int hf_record_parse(struct hf_ctx *, const char *key, const char *id, const char *kind, const char *data, size_t size,

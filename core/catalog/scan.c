@@ -346,6 +346,7 @@ static int scan_member(struct hf_scan *scan, const struct hf_scan_member *member
 
     switch (member->kind) {
     case HF_SCAN_TEXT:
+    case HF_SCAN_MAY_TEXT:
         return hf_scan_text(scan, member->max, place);
     case HF_SCAN_SIZE:
     case HF_SCAN_MAY_SIZE:
@@ -418,7 +419,7 @@ int hf_scan_object(struct hf_scan *scan, const struct hf_scan_member *members, s
             return HF_E_CORRUPT;
     }
     for (size_t i = 0; i < count; i++)
-        if (!(seen & 1u << i) && members[i].kind != HF_SCAN_MAY_SIZE)
+        if (!(seen & 1u << i) && members[i].kind != HF_SCAN_MAY_SIZE && members[i].kind != HF_SCAN_MAY_TEXT)
             return hf_scan_fail(scan, "'%s' is missing", members[i].key);
     scan->depth--;
     return HF_OK;

@@ -22,6 +22,7 @@ struct hf_scan {
 
 enum hf_scan_kind {
     HF_SCAN_TEXT = 1, /* char *; max: bytes                                                 */
+    HF_SCAN_MAY_TEXT, /* likewise, and may be missing: then it is left as it is             */
     HF_SCAN_SIZE,     /* uint64_t; max                                                      */
     HF_SCAN_MAY_SIZE, /* likewise, and may be missing: then it is left as it is             */
     HF_SCAN_PAIR,     /* [a, b] into two uint64_t that follow each other; max               */

@@ -2,6 +2,7 @@
 #include "ops/run.h"
 
 #include "base/log.h"
+#include "catalog/objects.h"
 #include "catalog/retention.h"
 #include "ops/guard.h"
 
@@ -56,7 +57,8 @@ static size_t weigh(const struct hf_catalog *catalog, const struct hf_instance *
     return count;
 }
 
-/* Until when the sink locks the backup's manifest, which is stored last and so is locked the longest; 0: it does not. */
+/* Until when the sink locks the backup's manifest, which is stored last and so is locked the longest; 0: it does not.
+ */
 static int locked_until(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, int64_t *ret_ms)
 {
     hf_auto_free char *key = hf_key_manifest(id);
@@ -90,14 +92,26 @@ static int respect_locks(struct hf_ctx *ctx, struct hf_instance *sink, struct hf
     return HF_OK;
 }
 
-static int remove_one(struct hf_ctx *ctx, struct hf_instance *sink, const char *id)
+/* What a run of another machine has removed meanwhile, or is removing now, is as good as removed. */
+static int remove_one(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, bool *ret_removed)
 {
     struct hf_manifest *manifest = NULL;
-    int rc = hf_catalog_manifest(ctx, sink, id, &manifest);
+    struct hf_ctx aside = hf_ctx_aside(ctx);
+    int rc = hf_catalog_manifest(&aside, sink, id, &manifest);
+    bool gone = rc == HF_E_NOTFOUND;
 
-    if (rc == HF_OK)
-        rc = hf_backup_remove(ctx, sink, manifest);
+    if (rc == HF_OK) {
+        rc = hf_backup_remove(&aside, sink, manifest);
+        gone = rc == HF_E_BUSY;
+        *ret_removed = rc == HF_OK;
+    }
+    if (gone) {
+        hf_log(HF_LOG_INFO, sink->who, "another run removes '%s'", id);
+        hf_error_clear(&aside.error);
+        rc = HF_OK;
+    }
     hf_manifest_free(manifest);
+    hf_error_merge(&ctx->error, &aside.error);
     return rc;
 }
 
@@ -121,10 +135,8 @@ static int carry_out(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance 
     for (size_t i = 0; i < count; i++) {
         bool removed = false;
 
-        if (rc == HF_OK && items[i].remove && !dry_run) {
-            rc = remove_one(ctx, sink, items[i].id);
-            removed = rc == HF_OK;
-        }
+        if (rc == HF_OK && items[i].remove && !dry_run)
+            rc = remove_one(ctx, sink, items[i].id, &removed);
         hf_json_append(json, item_json(sink, &items[i], removed));
     }
     if (fd >= 0)

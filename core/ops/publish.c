@@ -12,11 +12,11 @@
 struct publish {
     struct hf_fanout *fanout;
     struct hf_manifest *manifest;
-    bool *visible; /* per sink: the manifest is there */
-    bool *locks;   /* per sink: what it has been given cannot be removed again */
-    bool late;     /* those that lock get their manifests now */
-    bool locked;   /* one did not give it back */
-    char *text;    /* the manifest's, once it is final */
+    struct hf_commit *commits; /* per sink */
+    bool *locks;               /* per sink: what it has been given cannot be removed again */
+    bool late;                 /* those that lock get their manifests now */
+    bool locked;               /* one did not give it back */
+    char *text;                /* the manifest's, once it is final */
     size_t size;
 };
 
@@ -31,7 +31,7 @@ static int begin(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sin
     struct stride *stride = arg;
 
     (void)run;
-    return hf_commit_begin(ctx, sink, stride->publish->manifest);
+    return hf_commit_begin(ctx, sink, stride->publish->manifest, &stride->publish->commits[stride->sink]);
 }
 
 static int put_objects(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
@@ -50,15 +50,12 @@ static int put_manifest(struct hf_run *run, struct hf_ctx *ctx, struct hf_instan
 {
     struct stride *stride = arg;
     struct publish *self = stride->publish;
-    hf_auto_free char *key = hf_key_manifest(self->manifest->id);
-    int rc;
+    struct hf_commit *commit = &self->commits[stride->sink];
 
     (void)run;
-    if (self->visible[stride->sink] || (self->locks[stride->sink] && !self->late))
+    if (commit->shown || (self->locks[stride->sink] && !self->late))
         return HF_OK;
-    rc = hf_object_write(ctx, sink, key, "application/json", self->text, self->size);
-    self->visible[stride->sink] = rc == HF_OK;
-    return rc;
+    return hf_commit_show(ctx, sink, self->manifest->id, self->text, self->size, commit);
 }
 
 /* The commit record is still there: without its manifest the backup is one that a crash interrupted. */
@@ -66,11 +63,9 @@ static int withdraw_manifest(struct hf_run *run, struct hf_ctx *ctx, struct hf_i
 {
     struct stride *stride = arg;
     struct publish *self = stride->publish;
-    hf_auto_free char *key = hf_key_manifest(self->manifest->id);
-    int rc = hf_object_remove(ctx, sink, key);
+    int rc = hf_commit_hide(ctx, sink, self->manifest->id, &self->commits[stride->sink]);
 
     (void)run;
-    self->visible[stride->sink] = self->visible[stride->sink] && rc != HF_OK;
     if (rc != HF_E_REFUSED)
         return rc;
     hf_error_clear(&ctx->error);
@@ -90,10 +85,8 @@ static int remove_all(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance
 {
     struct stride *stride = arg;
     struct publish *self = stride->publish;
-    int rc = HF_OK;
+    int rc = hf_commit_abort(ctx, sink, self->manifest, &self->commits[stride->sink]);
 
-    if (self->visible[stride->sink])
-        rc = hf_backup_remove(ctx, sink, self->manifest);
     return rc == HF_OK ? hf_catalog_sweep(ctx, sink, run->profile->name) : rc;
 }
 
@@ -117,7 +110,7 @@ static void take_back(struct publish *self, struct hf_run *run, size_t sink)
     if (guarded(self, run, &ctx, sink, remove_all) != HF_OK)
         hf_log(HF_LOG_WARNING, NULL, "%s; the next run will take back what is left of '%s'", ctx.error.text,
                self->manifest->id);
-    self->visible[sink] = false;
+    self->commits[sink] = (struct hf_commit){0};
     hf_error_clear(&ctx.error);
 }
 
@@ -248,7 +241,7 @@ int hf_publish(struct hf_run *run, struct hf_ctx *ctx, struct hf_fanout *fanout,
 
     self->fanout = fanout;
     self->manifest = manifest;
-    self->visible = hf_alloc_array(run->sink_count + 1, sizeof(*self->visible));
+    self->commits = hf_alloc_array(run->sink_count + 1, sizeof(*self->commits));
     self->locks = hf_alloc_array(run->sink_count + 1, sizeof(*self->locks));
     rc = step(self, run, ctx, begin);
     if (rc == HF_OK)
@@ -271,7 +264,7 @@ int hf_publish(struct hf_run *run, struct hf_ctx *ctx, struct hf_fanout *fanout,
         hf_keep(self);
         return rc;
     }
-    free(self->visible);
+    free(self->commits);
     free(self->locks);
     free(self->text);
     free(self);

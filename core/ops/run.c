@@ -7,6 +7,7 @@
 #include "catalog/known.h"
 #include "ops/guard.h"
 #include "ops/seal.h"
+#include "ops/writer.h"
 #include "plugin/tempdir.h"
 
 #include <errno.h>
@@ -151,6 +152,16 @@ static int sweep(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sin
     return hf_catalog_sweep(ctx, sink, run->profile->name);
 }
 
+static int name_writer(struct hf_run *run, struct hf_ctx *ctx)
+{
+    hf_auto_free char *writer = NULL;
+    int rc = hf_writer_find(ctx, run->world->settings->state_dir, &writer);
+
+    for (size_t i = 0; rc == HF_OK && i < run->sink_count; i++)
+        run->sinks[i]->writer = hf_strdup(writer);
+    return rc;
+}
+
 static int lock_and_sweep(struct hf_run *run, struct hf_ctx *ctx, bool alone)
 {
     hf_auto_free char *path = lock_path(run, ".lock");
@@ -160,6 +171,8 @@ static int lock_and_sweep(struct hf_run *run, struct hf_ctx *ctx, bool alone)
         hf_wrap(ctx, "profile '%s' is locked by another run", run->profile->name);
         return hf_hint(ctx, "wait for it to end; a run that was killed holds no lock");
     }
+    if (rc == HF_OK)
+        rc = name_writer(run, ctx);
     if (rc == HF_OK)
         rc = hf_tempdir_sweep(ctx, run->world->settings->temp_dir);
     for (size_t i = 0; rc == HF_OK && !alone && i < run->sink_count; i++) {

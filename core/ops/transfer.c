@@ -194,10 +194,11 @@ static int commit_all(struct transfer *self, struct hf_ctx *ctx)
 /* As a backup is published. */
 static int publish(struct transfer *self, struct hf_ctx *outer, const char *text, size_t size)
 {
-    hf_auto_free char *sums_key = hf_key_sha256(self->manifest->id), *key = hf_key_manifest(self->manifest->id);
+    hf_auto_free char *sums_key = hf_key_sha256(self->manifest->id);
     hf_auto_free char *sums = hf_manifest_sha256_text(self->manifest);
     struct hf_ctx ctx = {.services = outer->services}; /* stopping in the middle would only make work */
-    int rc = hf_commit_begin(&ctx, self->to, self->manifest);
+    struct hf_commit commit = {0};
+    int rc = hf_commit_begin(&ctx, self->to, self->manifest, &commit);
 
     if (rc != HF_OK) {
         hf_error_merge(&outer->error, &ctx.error);
@@ -207,11 +208,11 @@ static int publish(struct transfer *self, struct hf_ctx *outer, const char *text
     if (rc == HF_OK)
         rc = hf_object_write(&ctx, self->to, sums_key, "text/plain", sums, strlen(sums));
     if (rc == HF_OK)
-        rc = hf_object_write(&ctx, self->to, key, "application/json", text, size);
+        rc = hf_commit_show(&ctx, self->to, self->manifest->id, text, size, &commit);
     if (rc != HF_OK) {
         struct hf_ctx back = {.services = outer->services};
 
-        if (hf_commit_abort(&back, self->to, self->manifest->id) != HF_OK)
+        if (hf_commit_abort(&back, self->to, self->manifest, &commit) != HF_OK)
             hf_log(HF_LOG_WARNING, NULL, "%s; the next run will take back what is left of '%s'", back.error.text,
                    self->manifest->id);
         hf_error_clear(&back.error);

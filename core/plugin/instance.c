@@ -140,6 +140,7 @@ void hf_instance_free(struct hf_instance *instance)
     free(instance->name);
     free(instance->who);
     free(instance->away);
+    free(instance->writer);
     free(instance);
 }
 

@@ -25,6 +25,7 @@ struct hf_instance {
     atomic_llong moved_ms; /* when the last one began or ended: hf_time_steady_ms */
     pthread_mutex_t own_lock;
     pthread_mutex_t *gate; /* NULL: calls may overlap */
+    char *writer;          /* sinks: whose records it writes, see hf_writer_find; NULL: they do not say */
     struct hf_known *known; /* sinks: what the catalog need not read again; its owner's. NULL: nothing */
 };
 

@@ -16,7 +16,7 @@ struct hf_object {
     uint32_t size, reserved;
     const char *key;     /* valid during the call that hands it over                                                  */
     uint64_t bytes;
-    int64_t modified_ms; /* Unix time                                                                                */
+    int64_t modified_ms; /* Unix time when it was committed, by the clock that all who write to the sink see         */
     /* stat only: the sink refuses to remove it before (Unix time); 0: it does not. A plugin sets it when the size that the
      * core gave has room for it. */
     int64_t locked_until_ms;
@@ -74,7 +74,10 @@ struct hf_sink {
     int (*remove)(void *self, struct hf_ctx *, const char *key);
     /* Removes what crashed runs left of uncommitted puts whose keys (their owner, if they have one) begin with prefix. The
      * core holds the lock of the profile that owns the prefix. older_than_ms: for sinks that other machines share, 0: all.
-     */
+     * HF_ALONE: nor does any run that does not share that lock, as of another machine, write under the prefix, now or before
+     * the instance is closed (one that tries gets HF_E_BUSY). Whatever crashed runs left is then tidied up at once. After
+     * HF_OK, the core leaves a commit or a removal of other machines alone for six hours (modified_ms), and so should this
+     * function with what may be one's that is at work. */
     int (*sweep)(void *self, struct hf_ctx *, const char *prefix, int64_t older_than_ms);
 
     /* Where a person finds the object ("/backups/x.gz"), in at most `size` bytes with the final NUL. Optional. */

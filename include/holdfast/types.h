@@ -31,6 +31,7 @@ enum hf_result {
     HF_OK = 0,
     HF_END = 1,             /* next_part: no more parts; step: the stream is complete                               */
     HF_UNCHANGED = 2,       /* source end(): nothing changed since the previous backup, so store nothing             */
+    HF_ALONE = 3,           /* sweep: no other run is at work under this prefix, nor will be until the instance is closed */
     HF_E_FAIL = -1,         /* anything without a better code                                                       */
     HF_E_CONFIG = -2,       /* an option's value is wrong                                                           */
     HF_E_IO = -3,           /* reading or writing failed                                                            */

@@ -42,7 +42,7 @@ json 0 verify config
 expect 0 verify "$first"
 
 # With sweep_after only those that are old enough are taken back.
-sed -i '$asweep_after = 1h' "$ETC/conf.d/config.ini"
+sed -i 's/^sweep_after.*/sweep_after = 1h/' "$ETC/conf.d/config.ini"
 ours() { uploads | grep -qx 'omen/prod/config_[0-9_]*\.tar'; }
 sed -i '$arate = 4M' "$ETC/conf.d/config.ini" # so that it is still at it when it is killed
 "$HOLDFAST" --config "$ETC" backup config >/dev/null 2>&1 &
@@ -54,6 +54,6 @@ sed -i '/^rate/d' "$ETC/conf.d/config.ini"
 ours || fail 'no run was killed while it uploaded'
 expect 0 backup config
 ours || fail 'a young upload was taken back'
-sed -i '/^sweep_after/d' "$ETC/conf.d/config.ini"
+sed -i 's/^sweep_after.*/sweep_after = 0/' "$ETC/conf.d/config.ini"
 expect 0 backup config
 ! ours || fail 'an upload was left'

@@ -35,13 +35,19 @@ static void try_manifest(const char *data, size_t size)
 
 static void try_record(const char *data, size_t size)
 {
-    struct hf_record record = {0};
+    struct hf_record record = {0}, again = {0};
     struct hf_ctx ctx = {0};
 
-    if (hf_record_parse(&ctx, ID ".commit.json", ID, "commit", data, size, &record) == HF_OK)
+    if (hf_record_parse(&ctx, ID ".commit.json", ID, HF_COMMIT, data, size, &record) == HF_OK) {
+        hf_auto_free char *text = hf_record_text(&record);
+
         for (size_t i = 0; i < record.count; i++)
             assert(hf_key_of(record.objects[i].key, ID));
+        assert(hf_record_parse(&ctx, ID ".commit.json", ID, HF_COMMIT, text, strlen(text), &again) == HF_OK);
+        assert(again.count == record.count && hf_text_equal(again.writer, record.writer));
+    }
     hf_record_clear(&record);
+    hf_record_clear(&again);
     hf_error_clear(&ctx.error);
 }
 

@@ -322,5 +322,5 @@ int dir_sweep(void *opaque, struct hf_ctx *ctx, const char *prefix, int64_t olde
     }
     dir_close(&folder);
     names_clear(&names);
-    return status;
+    return status == HF_OK && self->lock >= 0 ? HF_ALONE : status;
 }

@@ -296,5 +296,6 @@ int gs_sweep(void *opaque, struct hf_ctx *ctx, const char *prefix, int64_t older
     gs_unlock(&lock);
     if (status == HF_OK)
         remove_leftovers(self, ctx);
-    return status;
+    /* Runs with repositories of their own meet in the remote, where nothing is locked. */
+    return status == HF_OK && !self->remote ? HF_ALONE : status;
 }

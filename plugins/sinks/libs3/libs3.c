@@ -43,10 +43,10 @@ static const struct hf_option options[] = {
      .help = "a request in which nothing happens for so long has failed"},
     {.key = "sweep_after",
      .type = HF_DURATION,
-     .dflt = "0",
-     .help =
-         "pieces that no index names are removed when they are so old; more than the longest run takes where several "
-         "machines write the same profile to the same place"},
+     .dflt = "1d",
+     .help = "pieces that no index names are removed when they are so old: more than the longest run takes. 0: at "
+             "once, where "
+             "no other machine writes the same profile to the same place"},
 };
 
 int ls_fail_nomem(struct hf_ctx *ctx)
@@ -199,8 +199,7 @@ static const struct hf_plugin plugin = {
         "What "
         "was sent is compared with what lies there, by size and MD5; what comes back is counted and compared.\n\n"
         "Only plain http: libs3 verifies no certificate. It cannot ask the server to store an object only if there is "
-        "none, "
-        "so two machines that write the same profile to one bucket at the same moment are not kept apart by it.",
+        "none: of two machines that begin to write a backup of one name in the same second, one yields, or both.",
     .threads = HF_SERIAL,
     .option_stride = sizeof(struct hf_option),
     .options = options,

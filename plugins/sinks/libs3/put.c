@@ -202,6 +202,36 @@ int ls_put_prepare(void *opaque, struct hf_ctx *ctx)
     return HF_OK;
 }
 
+struct search {
+    const struct put *put;
+    uint64_t count;
+};
+
+static int count_segment(void *arg, const char *name, uint64_t bytes, int64_t modified)
+{
+    struct search *search = arg;
+    struct ls_name item;
+    (void)bytes, (void)modified;
+    ls_name_parse(name, &item);
+    search->count += item.kind == LS_SEGMENT && !strcmp(item.id, search->put->id);
+    return 0;
+}
+
+/* A run of another machine may have swept them, when this one has taken longer than its sweep_after. */
+static int check_segments(struct put *put, struct hf_ctx *ctx)
+{
+    char start[LS_KEY_MAX + 32];
+    struct search search = {.put = put};
+    snprintf(start, sizeof(start), "%s.segment-%s-", put->owner, put->id);
+    int status = ls_each(put->self, ctx, start, count_segment, &search);
+    if (status != HF_OK || search.count == put->count)
+        return status;
+    ls_host->fail(ctx, HF_E_IO, "of the %llu segments of '%s' %llu are there: another run has removed the others",
+                  (unsigned long long)put->count, put->key, (unsigned long long)search.count);
+    return ls_host->hint(ctx, "raise sweep_after above the time that the longest run takes, on all machines that write "
+                              "to the same place");
+}
+
 static int commit_index(struct put *put, struct hf_ctx *ctx)
 {
     struct ls_index index = {.segment = put->self->segment, .count = put->count, .bytes = put->bytes};
@@ -210,7 +240,9 @@ static int commit_index(struct put *put, struct hf_ctx *ctx)
     FILE *file = NULL;
     snprintf(index.owner, sizeof(index.owner), "%s", put->owner);
     ls_index_path(put->self, put->key, put->id, put->count, put->bytes, path);
-    int status = ls_index_write(&index, ctx, (const char(*)[LS_MD5_HEX])put->md5, &file, &size);
+    int status = check_segments(put, ctx);
+    if (status == HF_OK)
+        status = ls_index_write(&index, ctx, (const char(*)[LS_MD5_HEX])put->md5, &file, &size);
     if (status != HF_OK)
         return status;
     status = ls_store(put->self, ctx, path, file, size, "text/plain");

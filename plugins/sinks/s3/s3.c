@@ -20,7 +20,7 @@ static const struct hf_option options[] = {
     {.key = "prefix",
      .type = HF_STRING,
      .dflt = "",
-     .help = "what keys in the bucket begin with, like a folder: 'omen/prod'. Machines that share a bucket need a "
+     .help = "what keys in the bucket begin with, like a folder: 'omen/prod'. Machines that share a bucket best have a "
              "prefix each"},
     {.key = "endpoint",
      .type = HF_URL,
@@ -136,10 +136,10 @@ static const struct hf_option options[] = {
      .max = 100},
     {.key = "sweep_after",
      .type = HF_DURATION,
-     .dflt = "0",
-     .help =
-         "uploads that crashed runs left are taken back when they are so old. More than the longest backup takes, if "
-         "machines with profiles of the same name share the prefix",
+     .dflt = "1d",
+     .help = "uploads that crashed runs left are taken back when they are so old: more than the longest backup takes. "
+             "0: at "
+             "once, where no other machine has a profile of the same name and prefix",
      .min = 0,
      .max = 365 * DAY_MS},
 };

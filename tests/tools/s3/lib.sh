@@ -87,7 +87,8 @@ aws() {
 }
 admin() { radosgw-admin -c "$S3_GATEWAY/ceph.conf" "$@"; }
 
-# s3_profile NAME SOURCE PATH [LINES OF THE SINK]: gzip-less, one sink in the bucket. ENDPOINT stands for another endpoint.
+# s3_profile NAME SOURCE PATH [LINES OF THE SINK]: gzip-less, one sink in the bucket, which no other machine
+# writes to. ENDPOINT stands for another endpoint, SWEEP_AFTER for another age.
 s3_profile() {
     profile "$1" <<END
 [profile]
@@ -102,6 +103,7 @@ plugin = s3
 bucket = backups
 prefix = omen/prod
 endpoint = ${ENDPOINT:-$S3_ENDPOINT}
+sweep_after = ${SWEEP_AFTER:-0}
 ${4:-}
 END
     chmod 600 "$ETC/conf.d/$1.ini"

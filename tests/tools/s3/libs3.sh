@@ -21,6 +21,7 @@ prefix = omen/prod
 endpoint = ${ENDPOINT:-$S3_ENDPOINT}
 access_key = \${env:AWS_ACCESS_KEY_ID}
 secret_key = \${env:AWS_SECRET_ACCESS_KEY}
+sweep_after = ${SWEEP_AFTER:-0}
 ${4:-}
 END
 }

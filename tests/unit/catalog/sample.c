@@ -66,13 +66,14 @@ struct hf_manifest *sample_manifest_aside(const char *id)
     return manifest;
 }
 
-int sample_publish(struct hf_ctx *ctx, struct memory_sink *sink, const struct hf_manifest *manifest)
+int sample_publish_in(struct hf_ctx *ctx, struct memory_sink *sink, const struct hf_manifest *manifest,
+                      struct hf_commit *commit)
 {
-    hf_auto_free char *manifest_key = hf_key_manifest(manifest->id), *sha256_key = hf_key_sha256(manifest->id);
+    hf_auto_free char *sha256_key = hf_key_sha256(manifest->id);
     hf_auto_free char *sha256 = hf_manifest_sha256_text(manifest), *text = NULL;
     struct hf_instance *instance = &sink->instance;
     size_t size;
-    int rc = hf_commit_begin(ctx, instance, manifest);
+    int rc = hf_commit_begin(ctx, instance, manifest, commit);
 
     for (size_t i = 0; i < manifest->artifact_count && rc == HF_OK; i++) {
         const char *key = manifest->artifacts[i].key;
@@ -83,8 +84,15 @@ int sample_publish(struct hf_ctx *ctx, struct memory_sink *sink, const struct hf
         rc = hf_object_write(ctx, instance, sha256_key, "text/plain", sha256, strlen(sha256));
     text = hf_manifest_write(manifest, &size);
     if (rc == HF_OK)
-        rc = hf_object_write(ctx, instance, manifest_key, "application/json", text, size);
+        rc = hf_commit_show(ctx, instance, manifest->id, text, size, commit);
     return rc == HF_OK ? hf_commit_end(ctx, instance, manifest->id) : rc;
+}
+
+int sample_publish(struct hf_ctx *ctx, struct memory_sink *sink, const struct hf_manifest *manifest)
+{
+    struct hf_commit commit = {0};
+
+    return sample_publish_in(ctx, sink, manifest, &commit);
 }
 
 void sample_store(struct memory_sink *sink, const char *id)

@@ -20,6 +20,8 @@ struct hf_manifest *sample_manifest(const char *id);
 /* The same with its first artifact standing aside. */
 struct hf_manifest *sample_manifest_aside(const char *id);
 int sample_publish(struct hf_ctx *, struct memory_sink *, const struct hf_manifest *);
+/* The same, for whoever aborts it then. */
+int sample_publish_in(struct hf_ctx *, struct memory_sink *, const struct hf_manifest *, struct hf_commit *);
 /* The same, where nothing may fail. */
 void sample_store(struct memory_sink *, const char *id);
 /* Fails the test, with the message, when the ctx holds a failure. */

@@ -108,13 +108,41 @@ static char *published(unsigned *ret_calls)
     return dump;
 }
 
+static struct hf_commit commit; /* of the last publish() */
+
 static int publish(void)
 {
     struct hf_manifest *manifest = make_sample();
-    int rc = sample_publish(&ctx, &sink, manifest);
+    int rc;
+
+    commit = (struct hf_commit){0};
+    rc = sample_publish_in(&ctx, &sink, manifest, &commit);
+    hf_manifest_free(manifest);
+    return rc;
+}
+
+static int abort_sample(struct hf_ctx *own)
+{
+    struct hf_manifest *manifest = make_sample();
+    int rc = hf_commit_abort(own, &sink.instance, manifest, &commit);
 
     hf_manifest_free(manifest);
     return rc;
+}
+
+static int begin_sample(const struct hf_manifest *manifest)
+{
+    commit = (struct hf_commit){0};
+    return hf_commit_begin(&ctx, &sink.instance, manifest, &commit);
+}
+
+static char *record_text(const struct hf_manifest *manifest, const char *kind, const char *writer)
+{
+    struct hf_record record = hf_record_of(manifest, kind, writer);
+    char *text = hf_record_text(&record);
+
+    hf_record_clear(&record);
+    return text;
 }
 
 static int remove_sample(void)
@@ -255,7 +283,7 @@ START_TEST(abort_after_failure)
         memory_sink_fault(&sink, n, MEMORY_FAIL_ONCE);
         ck_assert_int_eq(publish(), HF_E_IO);
         hf_cancel_raise(&cancel, HF_CANCEL_SIGNAL);
-        sample_expect_ok(hf_commit_abort(&cleanup, &sink.instance, SAMPLE_ID), &cleanup);
+        sample_expect_ok(abort_sample(&cleanup), &cleanup);
         sample_expect_ok(hf_commit_end(&cleanup, &sink.instance, SAMPLE_ID), &cleanup);
         hf_error_clear(&ctx.error);
         expect_whole_or_gone(whole);
@@ -279,7 +307,7 @@ START_TEST(taken_names)
         ck_assert_int_eq(publish(), HF_E_EXISTS);
         ck_assert_ptr_nonnull(strstr(ctx.error.text, keys[i]));
         hf_error_clear(&ctx.error);
-        sample_expect_ok(hf_commit_abort(&ctx, &sink.instance, SAMPLE_ID), &ctx);
+        sample_expect_ok(abort_sample(&ctx), &ctx);
         sweep_ok();
         expect_dump(before);
     }
@@ -291,7 +319,7 @@ START_TEST(stranger_after_commit_record)
 {
     struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
 
-    sample_expect_ok(hf_commit_begin(&ctx, &sink.instance, manifest), &ctx);
+    sample_expect_ok(begin_sample(manifest), &ctx);
     memory_sink_set(&sink, manifest->artifacts[0].key, "stranger", 8);
     memory_sink_set(&sink, manifest->artifacts[1].key, manifest->artifacts[1].key, manifest->artifacts[1].bytes);
     sweep_ok();
@@ -307,7 +335,7 @@ START_TEST(locked_leftover)
 {
     struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
 
-    sample_expect_ok(hf_commit_begin(&ctx, &sink.instance, manifest), &ctx);
+    sample_expect_ok(begin_sample(manifest), &ctx);
     for (size_t i = 0; i < manifest->artifact_count; i++)
         memory_sink_set(&sink, manifest->artifacts[i].key, manifest->artifacts[i].key, manifest->artifacts[i].bytes);
     sink.locked = manifest->artifacts[0].key;
@@ -321,11 +349,182 @@ START_TEST(locked_leftover)
 }
 END_TEST
 
+static void set_record(const char *kind, const char *writer)
+{
+    struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
+    hf_auto_free char *key = hf_record_key(SAMPLE_ID, kind), *text = record_text(manifest, kind, writer);
+
+    memory_sink_set(&sink, key, text, strlen(text));
+    hf_manifest_free(manifest);
+}
+
+static void set_artifacts(void)
+{
+    struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
+
+    for (size_t i = 0; i < manifest->artifact_count; i++)
+        memory_sink_set(&sink, manifest->artifacts[i].key, manifest->artifacts[i].key, manifest->artifacts[i].bytes);
+    hf_manifest_free(manifest);
+}
+
+static char ours[] = "11111111111111111111111111111111", theirs[] = "22222222222222222222222222222222";
+
+static int64_t hours_ago(int hours)
+{
+    return hf_time_now_ms() - (int64_t)hours * 3600 * 1000;
+}
+
+/* What a run of another machine has begun is left alone while it may be alive, and not for ever. */
+START_TEST(records_of_others)
+{
+    static const char *const kinds[] = {HF_COMMIT, HF_REMOVING};
+    const int64_t young[] = {0, hours_ago(HF_OTHERS_AFTER_HOURS - 1), hours_ago(-1000)};
+
+    for (size_t kind = 0; kind < HF_COUNT(kinds); kind++) {
+        hf_auto_free char *before = NULL;
+
+        start_over();
+        sink.instance.writer = ours;
+        set_record(kinds[kind], theirs);
+        set_artifacts();
+        before = memory_sink_dump(&sink);
+        for (size_t i = 0; i < HF_COUNT(young); i++) {
+            sink.modified_ms = young[i];
+            sweep_ok();
+            expect_dump(before);
+        }
+        sink.modified_ms = hours_ago(HF_OTHERS_AFTER_HOURS + 1);
+        sweep_ok();
+        expect_gone();
+        /* In a sink that tells that there is nobody else, at once. */
+        set_record(kinds[kind], theirs);
+        set_artifacts();
+        sink.modified_ms = 0;
+        sink.sweep_result = HF_ALONE;
+        sweep_ok();
+        expect_gone();
+    }
+}
+END_TEST
+
+/* The record of a backup that another run is just completing is its own business, too. */
+START_TEST(complete_but_recorded_by_others)
+{
+    hf_auto_free char *before = NULL;
+
+    store_sample();
+    sink.instance.writer = ours;
+    set_record(HF_COMMIT, theirs);
+    before = memory_sink_dump(&sink);
+    sweep_ok();
+    expect_dump(before);
+    sink.modified_ms = hours_ago(HF_OTHERS_AFTER_HOURS + 1);
+    sweep_ok();
+    ck_assert(manifest_there());
+    ck_assert_ptr_null(memory_sink_at(&sink, SAMPLE_ID ".commit.json"));
+}
+END_TEST
+
+/* Taken back at each of its steps, a run fails, says so, and leaves nothing; or it has won, and the backup is whole. */
+START_TEST(taken_back_while_publishing)
+{
+    struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
+    hf_auto_free char *text = NULL;
+    size_t size;
+
+    text = hf_manifest_write(manifest, &size);
+    for (size_t put = 0; put <= manifest->artifact_count; put++) {
+        start_over();
+        sink.instance.writer = ours;
+        sample_expect_ok(begin_sample(manifest), &ctx);
+        for (size_t i = 0; i < manifest->artifact_count; i++) {
+            const char *key = manifest->artifacts[i].key;
+
+            if (i == put) {
+                sink.instance.writer = theirs;
+                sink.modified_ms = hours_ago(HF_OTHERS_AFTER_HOURS + 1);
+                sweep_ok();
+                expect_gone();
+                sink.instance.writer = ours;
+            }
+            memory_sink_set(&sink, key, key, strlen(key));
+        }
+        if (put == manifest->artifact_count) {
+            sample_expect_ok(hf_commit_show(&ctx, &sink.instance, SAMPLE_ID, text, size, &commit), &ctx);
+            memory_sink_unset(&sink, SAMPLE_ID ".commit.json"); /* as a sweep that saw no manifest does */
+        }
+        ck_assert_int_eq(put == manifest->artifact_count ||
+                             hf_commit_show(&ctx, &sink.instance, SAMPLE_ID, text, size, &commit) == HF_E_FAIL,
+                         true);
+        ck_assert(put == manifest->artifact_count || strstr(ctx.error.text, "another run took backup") != NULL);
+        hf_error_clear(&ctx.error);
+        sample_expect_ok(abort_sample(&ctx), &ctx);
+        expect_gone();
+    }
+    hf_manifest_free(manifest);
+}
+END_TEST
+
+/* Another run has begun to store a backup under the same name since: nothing of that is ours to remove. */
+START_TEST(taken_back_and_stored_anew)
+{
+    struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
+    hf_auto_free char *before = NULL;
+
+    sink.instance.writer = ours;
+    sample_expect_ok(begin_sample(manifest), &ctx);
+    memory_sink_unset(&sink, SAMPLE_ID ".commit.json");
+    set_record(HF_COMMIT, theirs);
+    set_artifacts();
+    before = memory_sink_dump(&sink);
+    ck_assert_int_eq(hf_commit_show(&ctx, &sink.instance, SAMPLE_ID, "{}", 2, &commit), HF_E_FAIL);
+    hf_error_clear(&ctx.error);
+    sample_expect_ok(abort_sample(&ctx), &ctx);
+    expect_dump(before);
+    hf_manifest_free(manifest);
+}
+END_TEST
+
+/* Crashed while it took another's commit back, at any call: the next sweep goes on. */
+START_TEST(taking_over_crashes)
+{
+    bool more = true;
+
+    for (unsigned n = 1; more; n++) {
+        start_over();
+        sink.instance.writer = ours;
+        sink.modified_ms = hours_ago(HF_OTHERS_AFTER_HOURS + 1);
+        set_record(HF_COMMIT, theirs);
+        set_artifacts();
+        memory_sink_fault(&sink, n, n % 2 ? MEMORY_CRASH_AFTER : MEMORY_CRASH_BEFORE);
+        more = hf_catalog_sweep(&ctx, &sink.instance, "sqlite") < 0;
+        memory_sink_restart(&sink);
+        sweep_ok();
+        sweep_ok();
+        expect_gone();
+    }
+}
+END_TEST
+
+START_TEST(removed_by_another)
+{
+    hf_auto_free char *before = NULL;
+
+    store_sample();
+    sink.instance.writer = ours;
+    set_record(HF_REMOVING, theirs);
+    before = memory_sink_dump(&sink);
+    ck_assert_int_eq(remove_sample(), HF_E_BUSY);
+    hf_error_clear(&ctx.error);
+    expect_dump(before);
+}
+END_TEST
+
 START_TEST(lost_manifest)
 {
     struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
     struct hf_verified verified = {HF_LEVEL_CONTENT, true, SAMPLE_MS, 0};
-    hf_auto_free char *before = NULL, *record = hf_record_text(manifest, "commit");
+    hf_auto_free char *before = NULL, *record = record_text(manifest, HF_COMMIT, NULL);
 
     store_sample();
     sample_expect_ok(hf_verified_write(&ctx, &sink.instance, SAMPLE_ID, &verified), &ctx);
@@ -353,6 +552,8 @@ START_TEST(hostile_records)
         "{\"key\": \"\", \"bytes\": 4}",
         "{\"key\": \"sqlite_other_20260201_120000.db.gz\"}",
         "7",
+        "], \"writer\": 7, \"x\": [",
+        "], \"writer\": \"11111111111111111111111111111111\", \"writer\": \"\", \"x\": [",
     };
     static const char *const kinds[] = {"commit", "removing"};
 
@@ -374,7 +575,7 @@ END_TEST
 START_TEST(record_of_another_kind_or_backup)
 {
     struct hf_manifest *manifest = sample_manifest("sqlite_20260131_120000");
-    hf_auto_free char *record = hf_record_text(manifest, "removing"), *before = NULL;
+    hf_auto_free char *record = record_text(manifest, HF_REMOVING, NULL), *before = NULL;
 
     memory_sink_set(&sink, "sqlite_20260130_120000.removing.json", record, strlen(record));
     memory_sink_set(&sink, "sqlite_20260130_120000.commit.json", record, strlen(record));
@@ -390,7 +591,7 @@ START_TEST(bad_manifest_is_not_published)
     struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
 
     manifest->artifacts[0].parts[1].raw_offset++;
-    ck_assert_int_eq(hf_commit_begin(&ctx, &sink.instance, manifest), HF_E_CORRUPT);
+    ck_assert_int_eq(begin_sample(manifest), HF_E_CORRUPT);
     hf_error_clear(&ctx.error);
     expect_gone();
     hf_manifest_free(manifest);
@@ -446,6 +647,12 @@ Suite *suite_commit(void)
     tcase_add_test(tcase, taken_names);
     tcase_add_test(tcase, stranger_after_commit_record);
     tcase_add_test(tcase, locked_leftover);
+    tcase_add_test(tcase, records_of_others);
+    tcase_add_test(tcase, complete_but_recorded_by_others);
+    tcase_add_test(tcase, taken_back_while_publishing);
+    tcase_add_test(tcase, taken_back_and_stored_anew);
+    tcase_add_test(tcase, taking_over_crashes);
+    tcase_add_test(tcase, removed_by_another);
     tcase_add_test(tcase, lost_manifest);
     tcase_add_test(tcase, hostile_records);
     tcase_add_test(tcase, record_of_another_kind_or_backup);

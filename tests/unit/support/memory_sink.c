@@ -91,8 +91,8 @@ static void maybe_stall(struct memory_sink *sink, struct hf_ctx *ctx)
     if (!stall)
         return;
     atomic_fetch_add(&sink->stalled, 1);
-    for (int ms = 0; ms < sink->stall_ms && !atomic_load(&sink->released) &&
-                     (sink->stubborn || !hf_cancel_raised(ctx->cancel));
+    for (int ms = 0;
+         ms < sink->stall_ms && !atomic_load(&sink->released) && (sink->stubborn || !hf_cancel_raised(ctx->cancel));
          ms++)
         usleep(1000);
     atomic_fetch_sub(&sink->stalled, 1);
@@ -274,7 +274,10 @@ static int list(void *self, struct hf_ctx *ctx, const char *prefix, int (*each)(
     if (faulty(sink, ctx, &effect))
         rc = fail_fault(sink, ctx);
     for (size_t i = place_of(sink, prefix, &there); i < sink->count && rc == 0; i++) {
-        struct hf_object object = {.size = sizeof(object), .key = sink->objects[i].key, .bytes = sink->objects[i].size};
+        struct hf_object object = {.size = sizeof(object),
+                                   .key = sink->objects[i].key,
+                                   .bytes = sink->objects[i].size,
+                                   .modified_ms = sink->modified_ms};
 
         if (!hf_text_starts(object.key, prefix))
             break;
@@ -312,7 +315,7 @@ static int sweep(void *self, struct hf_ctx *ctx, const char *prefix, int64_t old
     failed = faulty(sink, ctx, &effect);
     sink->sweeps++;
     pthread_mutex_unlock(&sink->lock);
-    return failed ? fail_fault(sink, ctx) : HF_OK;
+    return failed ? fail_fault(sink, ctx) : sink->sweep_result;
 }
 
 void memory_sink_init(struct memory_sink *sink, const char *name)

@@ -41,6 +41,8 @@ struct memory_sink {
     unsigned put_calls;
     int fault_code; /* what a failing call returns; HF_E_IO at first */
     unsigned sweeps;
+    int sweep_result;     /* HF_OK at first, or HF_ALONE */
+    int64_t modified_ms;  /* of every object in listings; 0 at first */
     const char *locked; /* a key that may not be removed; NULL: none */
 };
 
