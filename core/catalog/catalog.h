@@ -90,7 +90,7 @@ int hf_catalog_manifest(struct hf_ctx *, struct hf_instance *sink, const char *i
 int hf_catalog_manifest_text(struct hf_ctx *, struct hf_instance *sink, const char *id, struct hf_manifest **ret_manifest,
                              char **ret_text, size_t *ret_size);
 
-/* Replaces the record (remove, then write). */
+/* Replaces the record (remove, then write); of a backup that has gone meanwhile none stays. */
 int hf_verified_write(struct hf_ctx *, struct hf_instance *sink, const char *id, const struct hf_verified *);
 
 /* Removes a backup from one sink: its manifest first, so that it is gone at once, then verification record, .sha256 and

@@ -39,8 +39,9 @@ static int refuse_taken(struct hf_ctx *ctx, struct hf_instance *sink, const char
     if (!there)
         return HF_OK;
     hf_fail(ctx, HF_E_EXISTS, "%s: object '%s' is there already", sink->who, key);
-    return hf_hint(
-        ctx, "if it is no backup of yours, move it out of the way; otherwise look whether the clock was set back");
+    return hf_hint(ctx,
+                   "if it is no backup of yours, move it out of the way; otherwise another machine began one in the "
+                   "same second, or the clock was set back");
 }
 
 static int write_record(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest,
@@ -68,6 +69,8 @@ int hf_commit_begin(struct hf_ctx *ctx, struct hf_instance *sink, const struct h
         rc = refuse_taken(ctx, sink, manifest->artifacts[i].key);
     if (rc == HF_OK)
         rc = write_record(ctx, sink, manifest, HF_COMMIT);
+    if (rc == HF_E_EXISTS && ctx->error.hint == NULL)
+        rc = hf_hint(ctx, "another machine began a backup in the same second: let them begin at different times");
     commit->begun = rc == HF_OK;
     return rc;
 }

@@ -65,10 +65,27 @@ int hf_verified_read(struct hf_ctx *ctx, struct hf_instance *sink, const char *i
     return rc < 0 ? rc : parse_verified(ctx, key, id, data, size, ret_verified);
 }
 
+static int write_verified(struct hf_ctx *ctx, struct hf_instance *sink, const char *key, const char *text,
+                          size_t length)
+{
+    /* A crash between the two leaves a backup that counts as never verified: safe. Another run may write its own there.
+     */
+    for (int i = 0;; i++) {
+        int rc = hf_object_remove(ctx, sink, key);
+
+        if (rc == HF_OK)
+            rc = hf_object_write_passing(ctx, sink, key, "application/json", text, length);
+        if (rc != HF_E_EXISTS || i == VERIFIED_TRIES)
+            return rc;
+        hf_error_clear(&ctx->error);
+    }
+}
+
 int hf_verified_write(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, const struct hf_verified *verified)
 {
-    hf_auto_free char *key = hf_strf("%s" HF_SUFFIX_VERIFIED, id);
+    hf_auto_free char *key = hf_strf("%s" HF_SUFFIX_VERIFIED, id), *manifest_key = hf_key_manifest(id);
     hf_auto_text struct hf_text text = {0};
+    bool there = false;
     int rc;
 
     hf_text_addf(&text, "{\n \"schema\": %d,\n ", RECORD_SCHEMA);
@@ -77,16 +94,11 @@ int hf_verified_write(struct hf_ctx *ctx, struct hf_instance *sink, const char *
                  verified->whole ? "true" : "false");
     hf_json_write_time(&text, verified->time_ms);
     hf_text_addf(&text, ",\n \"errors\": %llu\n}\n", (unsigned long long)verified->errors);
-    /* A crash between the two leaves a backup that counts as never verified: safe. Another run may write its own there.
-     */
-    for (int i = 0;; i++) {
-        rc = hf_object_remove(ctx, sink, key);
-        if (rc == HF_OK)
-            rc = hf_object_write_passing(ctx, sink, key, "application/json", text.data, text.length);
-        if (rc != HF_E_EXISTS || i == VERIFIED_TRIES)
-            return rc;
-        hf_error_clear(&ctx->error);
-    }
+    rc = write_verified(ctx, sink, key, text.data, text.length);
+    /* A run of another machine that removes the backup begins with the manifest: the record may have come after it. */
+    if (rc == HF_OK)
+        rc = hf_object_stat(ctx, sink, manifest_key, &there, NULL);
+    return rc == HF_OK && !there ? hf_object_remove(ctx, sink, key) : rc;
 }
 
 void hf_record_clear(struct hf_record *record)

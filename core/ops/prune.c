@@ -57,8 +57,8 @@ static size_t weigh(const struct hf_catalog *catalog, const struct hf_instance *
     return count;
 }
 
-/* Until when the sink locks the backup's manifest, which is stored last and so is locked the longest; 0: it does not.
- */
+/* Until when the sink locks the backup's manifest, which is stored last and so is locked the longest; 0: it does not,
+ * or another run has removed it since. */
 static int locked_until(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, int64_t *ret_ms)
 {
     hf_auto_free char *key = hf_key_manifest(id);
@@ -68,7 +68,9 @@ static int locked_until(struct hf_ctx *ctx, struct hf_instance *sink, const char
     hf_instance_enter(sink, ctx);
     rc = hf_instance_leave(sink, ctx, sink->loaded->sink.stat(sink->self, ctx, key, &object));
     *ret_ms = rc >= 0 ? object.locked_until_ms : 0;
-    return rc >= 0 ? HF_OK : rc;
+    if (rc == HF_E_NOTFOUND)
+        hf_error_clear(&ctx->error);
+    return rc >= 0 || rc == HF_E_NOTFOUND ? HF_OK : rc;
 }
 
 /* What the sink may not remove yet stays, and says so. */

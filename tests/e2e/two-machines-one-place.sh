@@ -94,6 +94,16 @@ for request in 'POST uploadId=' 'PUT .manifest.json'; do
     equal 'records after both' '' "$(records)"
 done
 
+# One verifies what the other removes: that is no damage, and no record of it stays.
+there 0 backup config
+sed -i 's/keep_last = 9/keep_last = 1/' "$THERE/conf.d/config.ini"
+hold GET .tar verify config --all
+there 0 prune config
+says 'removed'
+let_go 0
+all_whole 1
+bucket_whole
+
 # The same by libs3, in segments.
 rclone purge ceph:backups/omen
 profiles libs3 'segment = 1M'

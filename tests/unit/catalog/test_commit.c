@@ -520,6 +520,18 @@ START_TEST(removed_by_another)
 }
 END_TEST
 
+/* Another run has removed the backup while this one verified it. */
+START_TEST(verified_when_gone)
+{
+    struct hf_verified verified = {HF_LEVEL_CONTENT, true, SAMPLE_MS, 0};
+
+    store_sample();
+    sample_expect_ok(remove_sample(), &ctx);
+    sample_expect_ok(hf_verified_write(&ctx, &sink.instance, SAMPLE_ID, &verified), &ctx);
+    expect_gone();
+}
+END_TEST
+
 START_TEST(lost_manifest)
 {
     struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
@@ -653,6 +665,7 @@ Suite *suite_commit(void)
     tcase_add_test(tcase, taken_back_and_stored_anew);
     tcase_add_test(tcase, taking_over_crashes);
     tcase_add_test(tcase, removed_by_another);
+    tcase_add_test(tcase, verified_when_gone);
     tcase_add_test(tcase, lost_manifest);
     tcase_add_test(tcase, hostile_records);
     tcase_add_test(tcase, record_of_another_kind_or_backup);
