@@ -31,7 +31,7 @@ here() { "${uts[@]+"${uts[@]}"}" ${uts:+here} "$HOLDFAST" --config "$HERE" "$@";
 # hold METHOD MATCH COMMAND…: begins it here, and waits until it is about to make that request.
 hold() {
     rm -f "$T/held" "$T/go"
-    jq -nc --arg method "$1" --arg match "$2" --arg command ": $((++holds)); touch $T/held; until [ -e $T/go ]; do sleep 0.05; done" \
+    jq -nc --arg method "$1" --arg match "$2" --arg command ": $((++holds)); touch $T/held; while [ -e $RULES -a ! -e $T/go ]; do sleep 0.05; done" \
         '{method: $method, match: $match, do: "run", times: 1, command: $command}' >"$RULES"
     here "${@:3}" >"$T/here.out" 2>&1 &
     held=$!
