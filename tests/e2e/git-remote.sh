@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# labels: heavy
 # A git sink with a remote: what is stored is in both, what is removed in neither; a remote that is away, or not who it should
 # be, or stands still, fails the run with nothing visible; a machine that lost everything fetches it. By a folder, by ssh, and
 # by https.

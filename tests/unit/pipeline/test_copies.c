@@ -108,7 +108,7 @@ START_TEST(a_small_part)
     bool misled;
 
     set_up(_i % 2);
-    damage(0, SMALL, (unsigned)_i / 2 * 100);
+    damage(0, SMALL, (unsigned)_i / 2 * 250);
     ck_assert_int_eq(read_part(SMALL, &misled), 0);
     ck_assert(!misled);
     ck_assert_uint_eq(findings("read from sink 'two': part 'part-001'"), 1);
@@ -125,7 +125,7 @@ START_TEST(a_large_part)
     int64_t got;
 
     set_up(_i % 2);
-    damage(0, LARGE, (unsigned)_i / 2 * 100);
+    damage(0, LARGE, (unsigned)_i / 2 * 250);
     got = read_part(LARGE, &misled);
     if (got != 0) {
         ck_assert_int_eq(got, HF_E_CORRUPT);
@@ -248,8 +248,8 @@ Suite *suite_copies(void)
 
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, from_the_first_when_it_is_whole, 0, 2);
-    tcase_add_loop_test(tests, a_small_part, 0, 22);
-    tcase_add_loop_test(tests, a_large_part, 0, 22);
+    tcase_add_loop_test(tests, a_small_part, 0, 10);
+    tcase_add_loop_test(tests, a_large_part, 0, 10);
     tcase_add_loop_test(tests, the_end_of_a_large_part, 0, 2);
     tcase_add_loop_test(tests, an_object_that_is_cut_or_gone, 0, 10);
     tcase_add_loop_test(tests, a_sink_that_is_away, 0, 2);
