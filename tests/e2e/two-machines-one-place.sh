@@ -18,8 +18,7 @@ HERE=$ETC THERE=$T/etc2 holds=0
 # Both machines' profiles: this one's requests go through the proxy, which holds it up. SWEEP_AFTER is the default.
 profiles() { # KIND
     ETC=$HERE
-    ENDPOINT=$S3_PROXY SWEEP_AFTER=1d "$1_profile" config files "$DATA/config" 'KEEP'
-    sed -i "s/^KEEP\$/$2/" "$ETC/conf.d/config.ini"
+    ENDPOINT=$S3_PROXY SWEEP_AFTER=1d "$1_profile" config files "$DATA/config" "$2"
     printf '[retention]\nkeep_last = 2\n' >>"$ETC/conf.d/config.ini"
     rm -rf "$THERE"
     cp -a "$HERE" "$THERE"

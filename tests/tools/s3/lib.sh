@@ -105,6 +105,7 @@ prefix = omen/prod
 endpoint = ${ENDPOINT:-$S3_ENDPOINT}
 sweep_after = ${SWEEP_AFTER:-0}
 ${4:-}
+$([[ ${4:-} == *part_size* ]] || echo 'part_size = 8M')
 END
     chmod 600 "$ETC/conf.d/$1.ini"
 }
