@@ -210,7 +210,8 @@ static void add_profiles(struct hf_text *out, const json_t *plugins)
                      "Where backups are stored; one or more. Besides these, the options of the sink plugin.");
     add_core_section(out, "retention", "[retention], [retention NAME]",
                      "Which backups are kept. A backup stays if any rule keeps it; without rules, all stay. The newest "
-                     "verified backup of a sink always stays. [retention NAME] holds the rules of one sink, [retention] those of the others.");
+                     "verified backup of a sink always stays. [retention NAME] holds the rules of one sink, "
+                     "[retention] those of the others.");
     add_core_section(out, "verify", "[verify]", "How a backup is checked after it was made.");
     add_core_section(out, "holdfast", "holdfast.ini: [holdfast]", "Settings of the program, for all profiles.");
     hf_text_add(out, ".Sh PLUGINS\n");
@@ -227,7 +228,7 @@ static void add_reference(struct hf_text *out)
     hf_text_add(out, ".El\n.Sh FILES\n.Bl -tag -width Ds\n"
                      ".It Pa /etc/holdfast/holdfast.ini\nsettings of the program; optional\n"
                      ".It Pa /etc/holdfast/conf.d/*.ini\nthe profiles\n"
-                     ".It Pa /usr/share/holdfast/conf.d/*.ini\nexamples of profiles\n"
+                     ".It Pa " HOLDFAST_EXAMPLES_DIR "/*.ini\nexamples of profiles\n"
                      ".El\n.Sh EXIT STATUS\n.Bl -tag -width Ds\n");
     for (size_t i = 0; i < hf_exit_text_count; i++) {
         hf_text_addf(out, ".It %d\n", hf_exit_texts[i].code);

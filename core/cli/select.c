@@ -33,7 +33,7 @@ static char *names_of(const struct hf_settings *settings)
 static int no_profiles(struct hf_ctx *ctx, const struct hf_settings *settings)
 {
     hf_fail(ctx, HF_E_CONFIG, "there are no profiles in '%s'", settings->folder);
-    return hf_hint(ctx, "write one into '%s/conf.d'; examples are in /usr/share/holdfast/conf.d", settings->folder);
+    return hf_hint(ctx, "write one into '%s/conf.d'; examples are in " HOLDFAST_EXAMPLES_DIR, settings->folder);
 }
 
 static int find_profile(struct hf_ctx *ctx, const struct hf_settings *settings, const char *name,

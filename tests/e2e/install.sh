@@ -28,3 +28,9 @@ for module in "$prefix"/lib*/holdfast/plugins/*.so "$prefix"/lib/*/holdfast/plug
     [[ -e $module ]] || continue
     [[ $SANITIZED != 0 ]] || equal "symbols of $module" holdfast_module_v1 "$(nm -D --defined-only "$module" | awk '{ print $3 }')"
 done
+
+# Where the program says that there are examples, they are.
+mkdir -p "$T/none/conf.d"
+DESTDIR=$T/image "${CMAKE_COMMAND:-cmake}" --install "$BUILD" >/dev/null
+folder=$({ "$prefix/bin/holdfast" --config "$T/none" check 2>&1 || true; } | sed -n "s/^hint: .*examples are in //p")
+exists "$T/image$folder/postgres.ini"
