@@ -284,7 +284,7 @@ void hf_render_restore(struct hf_text *out, const json_t *report, const struct h
     } else {
         hf_text_add(out, "  not restored\n");
     }
-    if (strcmp(outcome, "failed") != 0) {
+    if (strcmp(outcome, "restored") == 0 || strcmp(outcome, "would-restore") == 0) {
         hf_auto_free char *from = *sink ? hf_strf("from sink %s ", sink) : hf_strdup("");
         hf_safe_addf(out, "  %sto %s", from, *to ? to : "the original place");
         hf_text_add(out, "\n");
