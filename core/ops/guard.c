@@ -76,7 +76,6 @@ static int guard_new(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance 
                      struct guard **ret_guard)
 {
     struct guard *self = hf_alloc(sizeof(*self));
-    pthread_condattr_t attr;
 
     self->what = what;
     self->arg = arg;
@@ -100,10 +99,7 @@ static int guard_new(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance 
     self->run.services.profile = run->services.profile;
     self->ctx = (struct hf_ctx){.services = &self->run.services};
     pthread_mutex_init(&self->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&self->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    hf_cond_init(&self->changed);
     *ret_guard = self;
     return hf_cancel_init_below(&self->cancel, ctx, ctx->cancel);
 }
@@ -116,19 +112,6 @@ static void guard_free(struct guard *self)
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->lock);
     free(self);
-}
-
-static void wait_a_while(struct guard *self)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += 250 * 1000 * 1000;
-    if (until.tv_nsec >= 1000 * 1000 * 1000) {
-        until.tv_nsec -= 1000 * 1000 * 1000;
-        until.tv_sec++;
-    }
-    pthread_cond_timedwait(&self->changed, &self->lock, &until);
 }
 
 /* Whether the work has ended; *ret_stalled: it was told to, since the sink did not answer. */
@@ -145,7 +128,7 @@ static bool wait_for(struct guard *self, bool *ret_stalled)
             until = hf_time_steady_ms() + GRACE_MS;
             hf_cancel_raise(&self->cancel, HF_CANCEL_FAILURE);
         }
-        wait_a_while(self);
+        hf_cond_wait(&self->changed, &self->lock);
     }
     done = self->done;
     self->left = !done;

@@ -28,27 +28,13 @@ static bool over(const struct hf_belt *self)
     return self->failed || self->ending || hf_cancel_raised(self->line->cancel);
 }
 
-/* With the lock held: waits for a change, a quarter of a second at most, since a signal changes nothing here. */
-static void wait_for(struct hf_belt *self, pthread_cond_t *changed)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += 250 * 1000 * 1000;
-    if (until.tv_nsec >= 1000 * 1000 * 1000) {
-        until.tv_nsec -= 1000 * 1000 * 1000;
-        until.tv_sec++;
-    }
-    pthread_cond_timedwait(changed, &self->lock, &until);
-}
-
 static struct item *take(struct hf_belt *self)
 {
     struct item *item;
 
     pthread_mutex_lock(&self->lock);
     while (self->first == NULL && !over(self))
-        wait_for(self, &self->filled);
+        hf_cond_wait(&self->filled, &self->lock);
     item = over(self) ? NULL : self->first;
     if (item != NULL)
         self->first = item->next;
@@ -101,18 +87,14 @@ static void *run(void *arg)
 int hf_belt_start(struct hf_ctx *ctx, struct hf_line *line, hf_belt_fn *work, void *arg, struct hf_belt **ret_belt)
 {
     struct hf_belt *self = hf_alloc(sizeof(*self));
-    pthread_condattr_t attr;
     int rc;
 
     self->line = line;
     self->work = work;
     self->arg = arg;
     pthread_mutex_init(&self->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&self->filled, &attr);
-    pthread_cond_init(&self->emptied, &attr);
-    pthread_condattr_destroy(&attr);
+    hf_cond_init(&self->filled);
+    hf_cond_init(&self->emptied);
     rc = hf_thread_start(ctx, &self->thread, run, self);
     if (rc != HF_OK) {
         pthread_cond_destroy(&self->filled);
@@ -133,7 +115,7 @@ int hf_belt_put(struct hf_belt *self, struct hf_buffer *buffer)
     item->buffer = hf_buffer_ref(buffer);
     pthread_mutex_lock(&self->lock);
     while (self->bytes >= HF_BELT_BYTES && !over(self))
-        wait_for(self, &self->emptied);
+        hf_cond_wait(&self->emptied, &self->lock);
     stopped = over(self);
     if (!stopped) {
         if (self->last != NULL)
@@ -158,7 +140,7 @@ int hf_belt_drain(struct hf_belt *self)
 
     pthread_mutex_lock(&self->lock);
     while (self->bytes > 0 && !over(self))
-        wait_for(self, &self->emptied);
+        hf_cond_wait(&self->emptied, &self->lock);
     stopped = over(self);
     pthread_mutex_unlock(&self->lock);
     return stopped ? HF_E_CANCELLED : HF_OK;

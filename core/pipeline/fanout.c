@@ -3,6 +3,7 @@
 
 #include "base/cancel.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "pipeline/outlet.h"
 
 #include <string.h>
@@ -21,7 +22,6 @@ struct hf_fanout *hf_fanout_new(struct hf_services *services, struct hf_cancel *
                                 struct hf_instance *const *sinks, size_t count, size_t quorum)
 {
     struct hf_fanout *fanout = hf_alloc(sizeof(*fanout));
-    pthread_condattr_t attr;
 
     fanout->services = services;
     fanout->cancel = cancel;
@@ -29,10 +29,7 @@ struct hf_fanout *hf_fanout_new(struct hf_services *services, struct hf_cancel *
     fanout->quorum = quorum > 0 ? quorum : 1;
     fanout->outlets = hf_alloc_array(count, sizeof(*fanout->outlets));
     pthread_mutex_init(&fanout->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&fanout->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    hf_cond_init(&fanout->changed);
     for (size_t i = 0; i < count; i++) {
         struct hf_outlet *outlet = &fanout->outlets[i];
         struct hf_ctx ctx = {.cancel = cancel, .services = services};
@@ -170,7 +167,7 @@ static int wait_ready(struct hf_fanout *fanout, struct hf_ctx *ctx, bool idle)
 
     while ((rc = check_enough(fanout, ctx)) == HF_OK && !hf_cancel_raised(fanout->cancel) &&
            !outlets_ready(fanout, idle)) {
-        hf_outlet_wait(&fanout->lock, &fanout->changed);
+        hf_cond_wait(&fanout->changed, &fanout->lock);
         for (size_t i = 0; i < fanout->count; i++)
             hf_outlet_watch(&fanout->outlets[i]);
     }
@@ -271,7 +268,7 @@ void hf_fanout_drop(struct hf_fanout *fanout, size_t sink, struct hf_ctx *ctx)
     hf_outlet_drop(outlet, ctx);
     while (!outlet->ended && !outlet->stalled) { /* what it has begun is aborted */
         hf_outlet_watch(outlet);
-        hf_outlet_wait(&fanout->lock, &fanout->changed);
+        hf_cond_wait(&fanout->changed, &fanout->lock);
     }
     pthread_mutex_unlock(&fanout->lock);
 }

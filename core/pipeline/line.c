@@ -3,6 +3,7 @@
 
 #include "base/cancel.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <string.h>
 #include <time.h>
@@ -18,15 +19,11 @@ static void wake(void *arg)
 
 int hf_line_init(struct hf_line *line, struct hf_ctx *ctx, size_t raw_blocks, size_t block_size)
 {
-    pthread_condattr_t attr;
 
     (void)ctx;
     pthread_mutex_init(&line->lock, NULL);
     pthread_mutex_init(&line->listing, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&line->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    hf_cond_init(&line->changed);
     line->raw_pool = hf_pool_new(block_size, raw_blocks);
     line->chunk_pool = hf_pool_new(HF_CHUNK_SIZE, 0);
     hf_pool_on_return(line->raw_pool, wake, line);
@@ -85,15 +82,7 @@ bool hf_line_stopped(struct hf_line *line)
 
 void hf_line_wait(struct hf_line *line)
 {
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += 250 * 1000 * 1000;
-    if (until.tv_nsec >= 1000 * 1000 * 1000) {
-        until.tv_nsec -= 1000 * 1000 * 1000;
-        until.tv_sec++;
-    }
-    pthread_cond_timedwait(&line->changed, &line->lock, &until);
+    hf_cond_wait(&line->changed, &line->lock);
 }
 
 struct hf_ctx hf_line_ctx(struct hf_line *line)

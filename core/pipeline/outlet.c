@@ -10,19 +10,6 @@
 
 enum { GRACE_MS = 2000 }; /* for a sink that is told to stop: plugins look once a second */
 
-void hf_outlet_wait(pthread_mutex_t *lock, pthread_cond_t *changed)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += 250 * 1000 * 1000;
-    if (until.tv_nsec >= 1000 * 1000 * 1000) {
-        until.tv_nsec -= 1000 * 1000 * 1000;
-        until.tv_sec++;
-    }
-    pthread_cond_timedwait(changed, lock, &until);
-}
-
 static struct hf_ctx make_ctx(struct hf_outlet *outlet)
 {
     return (struct hf_ctx){.cancel = &outlet->cancel, .services = &outlet->services};
@@ -123,7 +110,7 @@ static struct hf_item *next_item(struct hf_outlet *outlet)
     struct hf_item *item;
 
     while (outlet->first == NULL && !is_over(outlet))
-        hf_outlet_wait(outlet->lock, outlet->changed);
+        hf_cond_wait(outlet->changed, outlet->lock);
     if (is_over(outlet))
         return NULL;
     item = outlet->first;
@@ -244,7 +231,7 @@ bool hf_outlet_end(struct hf_outlet *outlet)
             pthread_detach(outlet->thread);
             return false;
         }
-        hf_outlet_wait(outlet->lock, outlet->changed);
+        hf_cond_wait(outlet->changed, outlet->lock);
     }
     return true;
 }

@@ -56,8 +56,5 @@ void hf_outlet_watch(struct hf_outlet *);
 bool hf_outlet_end(struct hf_outlet *);
 void hf_outlet_clear(struct hf_outlet *); /* without the lock; of one that has ended */
 
-/* With the lock held: waits for a change, a quarter of a second at most: a signal changes nothing here, nor does time.
- */
-void hf_outlet_wait(pthread_mutex_t *lock, pthread_cond_t *changed);
 
 #endif
