@@ -112,7 +112,7 @@ void hf_report_print_errors(const json_t *report, bool findings)
         print_of_profile(profile, "", error, hf_member_text(report, "hint"));
     json_array_foreach(json_object_get(report, "sinks"), index, item)
     {
-        if (!*hf_member_text(item, "error"))
+        if (!*hf_member_text(item, "error") || strcmp(hf_member_text(item, "error"), error) == 0) /* said already */
             continue;
         bool named = hf_text_starts(hf_member_text(item, "error"), "sink ");
         hf_auto_free char *about = named ? hf_strdup("") : hf_strf("sink '%s': ", hf_member_text(item, "name"));
@@ -121,7 +121,8 @@ void hf_report_print_errors(const json_t *report, bool findings)
     json_array_foreach(json_object_get(report, "copies"), index, item)
     {
         const char *id = hf_member_text(item, "id");
-        const char *what = *hf_member_text(item, "error") ? hf_member_text(item, "error") : hf_member_text(item, "reason");
+        const char *what =
+            *hf_member_text(item, "error") ? hf_member_text(item, "error") : hf_member_text(item, "reason");
         const char *outcome = hf_member_text(item, "outcome");
         if (strcmp(outcome, "failed") != 0 && strcmp(outcome, "in-the-way") != 0)
             continue;

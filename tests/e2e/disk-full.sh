@@ -15,6 +15,8 @@ contents "$BACKUPS" >"$T/before"
 head -c 4000000 /dev/urandom >"$DATA/config/large"
 json 1 backup config
 says 'No space left' "$BACKUPS"
+expect 1 backup config
+equal 'how often it is said' 1 "$(grep -c 'No space left' "$ERR")"
 diff "$T/before" <(contents "$BACKUPS") || fail 'the sink is not as it was'
 expect 0 verify "$earlier"
 contents "$BACKUPS" >"$T/before"
