@@ -46,7 +46,8 @@ AWS_PROFILE=omen works 'a file of the AWS tools'
 export AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_CONFIG_FILE=/dev/null
 
 # The metadata services of containers and machines.
-port=$(free_ports 1)
+free_ports 1
+port=$PORTS
 printf '{"AccessKeyId": "%s", "SecretAccessKey": "%s"}' "$access" "$secret" >"$T/keys"
 python3 "$S3_TOOLS/metadata.py" "$port" "$T/keys" "$T/asked" 2>"$T/metadata.err" &
 wait_for 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"

@@ -87,7 +87,8 @@ admin user create --uid=other --display-name=other --access-key=other --secret-k
 AWS_ACCESS_KEY_ID=other AWS_SECRET_ACCESS_KEY=othersecret refused 1 AccessDenied "'backups'"
 
 # Nobody there; then TLS where none is spoken, and none where it is.
-sed -i "s,^endpoint = .*,endpoint = http://127.0.0.1:$(free_ports 1)," "$ETC/conf.d/config.ini"
+free_ports 1
+sed -i "s,^endpoint = .*,endpoint = http://127.0.0.1:$PORTS," "$ETC/conf.d/config.ini"
 json 8 backup config
 says 'trying again' 'connect' 'hint:'
 sed -i "s,^endpoint = .*,endpoint = ${S3_ENDPOINT/http:/https:}," "$ETC/conf.d/config.ini"

@@ -8,26 +8,37 @@ S3_TOOLS=$SOURCE/tests/tools/s3
 unset "${!AWS_@}"
 export AWS_ACCESS_KEY_ID=testaccess AWS_SECRET_ACCESS_KEY=testsecret0123456789 AWS_DEFAULT_REGION=us-east-1 \
     AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
-S3_GATEWAY='' S3_PROXY=''
+S3_GATEWAY='' S3_PROXY='' PORT_LOCKS=()
 
 s3_clean_up() {
     local status=$?
     trap - ERR
     set +e
     [[ -z $S3_GATEWAY ]] || bash "$S3_TOOLS/rgw.sh" stop "$S3_GATEWAY"
+    rm -f "${PORT_LOCKS[@]}"
     (exit "$status")
     clean_up
 }
+trap s3_clean_up EXIT
 
-free_ports() { # COUNT: the first of so many that nobody listens at, below those the kernel gives away
-    local base port
+# free_ports COUNT: PORTS is the first of so many that nobody listens at, below those the kernel gives away. Tests that run
+# beside this one leave them alone as long as it, or what it started, is there.
+free_ports() {
+    local port lock file
     for _ in {1..50}; do
-        base=$((10000 + RANDOM % 400 * 50))
-        for ((port = base; port < base + $1; port++)); do
-            ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || continue 2
-        done
-        echo "$base"
-        return
+        PORTS=$((10000 + RANDOM % 400 * 50))
+        file=${TMPDIR:-/tmp}/holdfast-test-ports-$PORTS
+        exec {lock}>"$file"
+        if flock -n "$lock"; then
+            for ((port = PORTS; port < PORTS + $1; port++)); do
+                ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+            done
+            if ((port == PORTS + $1)); then
+                PORT_LOCKS+=("$file")
+                return
+            fi
+        fi
+        exec {lock}>&-
     done
     fail 'no free ports'
 }
@@ -36,10 +47,10 @@ free_ports() { # COUNT: the first of so many that nobody listens at, below those
 gateway() {
     local base
     needs ceph-mon ceph-osd radosgw radosgw-admin openssl rclone
-    trap s3_clean_up EXIT
     S3_GATEWAY=$T/rgw
     for _ in {1..5}; do
-        base=$(free_ports 50)
+        free_ports 50
+        base=$PORTS
         if RGW_TLS_PORT=$((base + 48)) bash "$S3_TOOLS/rgw.sh" start "$S3_GATEWAY" "$base" >"$T/rgw.out" 2>&1; then
             S3_PORT=$base S3_ENDPOINT=http://127.0.0.1:$base S3_TLS_ENDPOINT=https://localhost:$((base + 48))
             S3_CA=$S3_GATEWAY/tls/ca.pem
@@ -59,7 +70,8 @@ swift() {
     local port
     needs rclone
     /usr/bin/python3 -c 'import swift.common' 2>/dev/null || skip 'needs python3-swift (scripts/deps.sh --test installs it)'
-    port=$(free_ports 4)
+    free_ports 4
+    port=$PORTS
     /usr/bin/python3 "$S3_TOOLS/swift-s3.py" "$T/swift" "$port" >"$T/swift.out" 2>&1 &
     S3_ENDPOINT=http://127.0.0.1:$port
     export AWS_ACCESS_KEY_ID=test:tester AWS_SECRET_ACCESS_KEY=testing RCLONE_CONFIG_CEPH_TYPE=s3 RCLONE_CONFIG=/dev/null \
@@ -72,7 +84,8 @@ swift() {
 # proxy: harm by the rules in $RULES, at $S3_PROXY; what was asked for is in $T/requests.
 proxy() {
     local port
-    port=$(free_ports 1)
+    free_ports 1
+    port=$PORTS
     RULES=$T/rules
     : >"$RULES"
     python3 "$S3_TOOLS/faulty-proxy.py" "$port" "$S3_PORT" "$RULES" "$T/requests" >"$T/proxy.out" 2>&1 &
