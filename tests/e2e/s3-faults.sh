@@ -75,6 +75,29 @@ fails 'permission withdrawn' 1 '403'
 rules '{"method": "PUT", "match": ".manifest.json", "do": "answer", "status": "500 Oops"}'
 fails 'no manifest' 8 '500'
 
+# A bit that is flipped on the way up, of parts that are signed over their SHA-256, and of those with a Content-MD5: the server
+# takes neither, and both are sent again.
+rules '{"method": "PUT", "match": "partNumber=1", "do": "alter", "after": 4000000, "times": 1}'
+survives 'a bit of a part' 1 alter
+says 'trying again'
+expect 0 verify "$id" --level digest
+mkdir "$DATA/large"
+head -c 60000000 /dev/urandom >"$DATA/large/noise"
+for signing in no yes; do
+    ENDPOINT=$S3_PROXY s3_profile large files "$DATA/large" "part_size = 5M
+payload_signing = $signing"
+    rules '{"method": "PUT", "match": "partNumber=", "header": "content-md5", "do": "alter", "after": 2000000, "times": 2}'
+    json 0 backup large
+    id=$(j '.results[0].id')
+    if [[ $signing == no ]]; then
+        harmed 2 alter
+        says 'trying again'
+    elif grep -q ' alter$' "$T/requests"; then
+        fail 'parts with a Content-MD5, although they are to be signed'
+    fi
+    expect 0 verify "$id" --level digest
+done
+
 # --- on the way back
 restored() { # WHAT COUNT KIND
     rm -rf "$T/restored"

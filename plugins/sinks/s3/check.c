@@ -84,6 +84,8 @@ static int try_writing(struct s3 *self, struct s3_call *call)
 static int try_uploading(struct s3 *self, struct s3_call *call)
 {
     char id[S3_UPLOAD_ID_SIZE], key[PROBE_KEY_SIZE], etag[S3_ETAG_SIZE], retain[S3_TIME_SIZE] = "";
+    unsigned char byte[] = {'1'};
+    struct s3_part part = {.data = byte, .used = sizeof(byte), .number = self->max_parts};
     struct s3_client *client = NULL;
     struct s3_request headers = {0};
     if (!probe_key(call, key))
@@ -91,12 +93,14 @@ static int try_uploading(struct s3 *self, struct s3_call *call)
     if (self->lock_mode)
         s3_time_text(s3_now_ms() + self->lock_ms, retain, sizeof(retain));
     s3_object_headers(self, false, retain, &headers);
+    if (!self->sign_parts && !s3_md5_base64(byte, sizeof(byte), part.content_md5))
+        return s3_fail(call, HF_E_FAIL, "cannot compute a digest");
     int status = s3_multipart_create(self, call, key, &headers, id);
     if (status != HF_OK)
         return status;
     status = s3_client_take(self, call, &client);
     if (status == HF_OK)
-        status = s3_multipart_part(client, self, call, key, id, self->max_parts, "1", 1, etag);
+        status = s3_multipart_part(client, self, call, key, id, &part, etag);
     s3_client_give(client, status == HF_OK);
     struct s3_call last = s3_call_last(call->ctx);
     int removed = s3_multipart_abort(self, &last, key, id);

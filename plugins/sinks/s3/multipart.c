@@ -33,28 +33,29 @@ int s3_multipart_create(struct s3 *self, struct s3_call *call, const char *key, 
 }
 
 int s3_multipart_part(struct s3_client *client, struct s3 *self, struct s3_call *call, const char *key, const char *id,
-                      unsigned number, const void *data, size_t size, char ret_etag[S3_ETAG_SIZE])
+                      const struct s3_part *part, char ret_etag[S3_ETAG_SIZE])
 {
     struct s3_answer answer = {0};
     struct s3_text query = {0};
-    s3_text_addf(&query, "partNumber=%u&", number);
+    s3_text_addf(&query, "partNumber=%u&", part->number);
     query_id(&query, id);
     struct s3_request request = {.doing = "store",
                                  .method = "PUT",
                                  .key = key,
                                  .query = query.data,
-                                 .body = data,
-                                 .body_size = size,
+                                 .body = part->data,
+                                 .body_size = part->used,
+                                 .content_md5 = part->content_md5[0] ? part->content_md5 : NULL,
                                  .with_md5 = self->lock_mode != NULL};
     for (unsigned i = 0; i < self->customer_header_count; i++)
         s3_request_header(&request, self->customer_headers[i].name, self->customer_headers[i].value);
     int status = query.failed ? s3_fail_memory(call) : s3_request_over(client, self, call, &request, &answer);
-    if (status != HF_OK && answer.status == 400 && number > PARTS_ANYWHERE)
+    if (status != HF_OK && answer.status == 400 && part->number > PARTS_ANYWHERE)
         s3_hint(call, "does the server allow an object %u parts? Set max_parts to what it allows (Swift: 1000)",
                 self->max_parts);
     if (status == HF_OK && !answer.etag[0])
         status = s3_fail(call, HF_E_IO, "cannot store '%s': the server took part %u and did not say so (no ETag)", key,
-                         number);
+                         part->number);
     if (status == HF_OK)
         memcpy(ret_etag, answer.etag, sizeof(answer.etag));
     s3_answer_clear(&answer);

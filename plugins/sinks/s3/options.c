@@ -285,6 +285,7 @@ static int read_numbers(struct s3 *self, struct hf_ctx *ctx)
     self->memory = (uint64_t)s3_host->get_int(config, "memory");
     self->parallel = (unsigned)s3_host->get_int(config, "parallel");
     self->max_parts = (unsigned)s3_host->get_int(config, "max_parts");
+    self->sign_parts = s3_host->get_int(config, "payload_signing") != 0;
     self->retries = (unsigned)s3_host->get_int(config, "retries");
     self->connect_timeout_ms = s3_host->get_int(config, "connect_timeout");
     self->stall_timeout_ms = s3_host->get_int(config, "stall_timeout");

@@ -327,7 +327,8 @@ void s3_put_abort(void *opaque, struct hf_ctx *ctx)
     struct s3_call call = s3_call_last(ctx);
     if (put->upload) {
         s3_upload_stop(put->upload);
-        if (s3_multipart_abort(put->self, &call, put->key, s3_upload_id(put->upload)) != HF_OK) {
+        const char *id = s3_upload_id(put->upload);
+        if (id && s3_multipart_abort(put->self, &call, put->key, id) != HF_OK) {
             s3_host->log(ctx, HF_LOG_WARNING, "cannot take back what was sent of '%s': %s; the next run will", put->key,
                          call.problem.text);
             s3_forgive(&call);

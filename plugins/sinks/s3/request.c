@@ -14,9 +14,21 @@ void s3_request_header(struct s3_request *request, const char *name, const char 
         request->headers[request->header_count++] = (struct s3_header){name, value};
 }
 
+/* By which the server checks the body. */
 struct digests {
-    char sha256[S3_SHA256_HEX], md5[S3_MD5_BASE64];
+    char payload[S3_SHA256_HEX]; /* or UNSIGNED-PAYLOAD */
+    char md5[S3_MD5_BASE64];     /* "": none is sent */
 };
+
+static bool digests_make(struct digests *digests, const struct s3_request *request)
+{
+    const void *body = request->body ? request->body : "";
+    if (request->content_md5)
+        return s3_copy(digests->payload, sizeof(digests->payload), "UNSIGNED-PAYLOAD", 16) &&
+               s3_copy(digests->md5, sizeof(digests->md5), request->content_md5, strlen(request->content_md5));
+    return s3_sha256_hex(body, request->body_size, digests->payload) &&
+           (!request->with_md5 || s3_md5_base64(body, request->body_size, digests->md5));
+}
 
 /* A request that is ready to go. */
 struct sealed {
@@ -69,11 +81,11 @@ static bool seal(const struct s3 *self, const struct s3_request *request, const 
     unsigned count = 0;
     s3_sigv4_date(s3_now_ms(), date);
     headers[count++] = (struct s3_header){"host", self->host};
-    headers[count++] = (struct s3_header){"x-amz-content-sha256", sealed->digests->sha256};
+    headers[count++] = (struct s3_header){"x-amz-content-sha256", sealed->digests->payload};
     headers[count++] = (struct s3_header){"x-amz-date", date};
     if (keys->token[0])
         headers[count++] = (struct s3_header){"x-amz-security-token", keys->token};
-    if (request->with_md5)
+    if (sealed->digests->md5[0])
         headers[count++] = (struct s3_header){"content-md5", sealed->digests->md5};
     for (unsigned i = 0; i < request->header_count; i++)
         headers[count++] = request->headers[i];
@@ -83,7 +95,7 @@ static bool seal(const struct s3 *self, const struct s3_request *request, const 
                                      .query = request->query ? request->query : "",
                                      .headers = headers,
                                      .header_count = count,
-                                     .payload = sealed->digests->sha256,
+                                     .payload = sealed->digests->payload,
                                      .date = date,
                                      .region = self->region,
                                      .service = "s3",
@@ -168,11 +180,9 @@ int s3_request_over(struct s3_client *client, struct s3 *self, struct s3_call *c
 {
     struct digests digests = {0};
     struct s3_error error = {0};
-    const void *body = request->body ? request->body : "";
     unsigned most = call->attempts ? call->attempts : self->retries + 1;
     bool renew = false, renewed = false;
-    if (!s3_sha256_hex(body, request->body_size, digests.sha256) ||
-        (request->with_md5 && !s3_md5_base64(body, request->body_size, digests.md5)))
+    if (!digests_make(&digests, request))
         return s3_fail(call, HF_E_FAIL, "cannot compute a digest");
     for (unsigned tries = 1;; tries++) {
         int status = attempt(client, self, call, request, &digests, renew, answer);

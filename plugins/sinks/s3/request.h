@@ -19,10 +19,11 @@ struct s3_request {
     unsigned header_count;
     const void *body;
     size_t body_size;
-    bool with_md5;    /* also a Content-MD5, which some requests need */
-    const char *root; /* of the document that a success has; NULL: it has none */
-    bool streamed;    /* the body is read by s3_http_read */
-    int64_t stall_ms; /* 0: what the profile says */
+    bool with_md5;           /* also a Content-MD5, which some requests need */
+    const char *content_md5; /* of the body, and enough: it is signed with this instead of its SHA-256; NULL */
+    const char *root;        /* of the document that a success has; NULL: it has none */
+    bool streamed;           /* the body is read by s3_http_read */
+    int64_t stall_ms;        /* 0: what the profile says */
 };
 
 void s3_request_header(struct s3_request *request, const char *name, const char *value);

@@ -76,9 +76,15 @@ static const struct hf_option options[] = {
      .dflt = "governance",
      .choices = "governance|compliance",
      .help = "governance: who has a special permission may still delete; compliance: nobody may"},
+    {.key = "payload_signing",
+     .type = HF_BOOL,
+     .dflt = "no",
+     .help = "yes: each part is signed over its SHA-256, as some buckets demand; no: parts that wait for their turn "
+             "over their Content-MD5, which costs both ends less. The server checks either, and takes no part that was "
+             "altered on its way"},
     {.key = "part_size",
      .type = HF_SIZE,
-     .dflt = "12M",
+     .dflt = "8M",
      .help =
          "bytes that are sent at once; larger ones for artifacts of more than 15 GiB. Smaller objects are sent whole",
      .min = 5 * MIB,
@@ -86,7 +92,8 @@ static const struct hf_option options[] = {
     {.key = "parallel",
      .type = HF_INT,
      .dflt = "6",
-     .help = "parts of an artifact in flight at once",
+     .help = "parts of an artifact on their way at once; up to seven more wait, to be digested together, unless "
+             "payload_signing = yes",
      .min = 1,
      .max = 64},
     {.key = "memory",
@@ -215,16 +222,19 @@ static const struct hf_plugin plugin = {
         "version 4.\n\n"
         "Artifacts are sent in parts, several at once, while they are made; nothing of them is visible before the last "
         "step of "
-        "the backup. Every request carries the SHA-256 of what it sends, and what was stored is looked at afterwards. "
+        "the backup. Every request is signed over the SHA-256 or the MD5 of what it sends, and what was stored is "
+        "looked at "
+        "afterwards. "
         "An object "
         "never replaces another: by the server's own doing (If-None-Match) where it can, else by looking first; "
         "'check' says "
         "which. Requests that may go well the next time are repeated, and a download that breaks off goes on where it "
         "was.\n\n"
-        "Memory: (parallel + 1) parts, as long as that is within 'memory'; then fewer, but at least two. A part has "
-        "part_size "
-        "bytes, or a fraction of what was already sent if that is more (with max_parts = 10000 one 1250th), so that an "
-        "artifact of any length fits into the parts that the server allows.",
+        "Memory: (parallel + 8) parts, with payload_signing = yes (parallel + 1), as long as that is within 'memory'; "
+        "then fewer, but at least two. A part has part_size bytes, or a fraction of what was already sent if that is "
+        "more (with max_parts = 10000 one 1250th), so that an artifact of any length fits into the parts that the "
+        "server "
+        "allows.",
     .threads = HF_PARALLEL,
     .option_stride = sizeof(struct hf_option),
     .options = options,

@@ -95,6 +95,11 @@ void s3_hex(const unsigned char *data, size_t size, char *ret_text)
     ret_text[2 * size] = 0;
 }
 
+void s3_base64(const unsigned char *data, size_t size, char *ret_text)
+{
+    EVP_EncodeBlock((unsigned char *)ret_text, data, (int)size);
+}
+
 bool s3_sha256_hex(const void *data, size_t size, char ret_text[S3_SHA256_HEX])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -109,7 +114,8 @@ bool s3_md5_base64(const void *data, size_t size, char ret_text[S3_MD5_BASE64])
     unsigned char digest[EVP_MAX_MD_SIZE];
     if (EVP_Digest(data, size, digest, NULL, EVP_md5(), NULL) != 1)
         return false;
-    return EVP_EncodeBlock((unsigned char *)ret_text, digest, 16) == S3_MD5_BASE64 - 1;
+    s3_base64(digest, 16, ret_text);
+    return true;
 }
 
 static int hex_digit(char c)

@@ -30,7 +30,8 @@ const char *s3_text_get(const struct s3_text *text);
 bool s3_copy(char *field, size_t size, const char *text, size_t length);
 
 enum { S3_SHA256_HEX = 65, S3_MD5_BASE64 = 25 };
-void s3_hex(const unsigned char *data, size_t size, char *ret_text); /* 2 * size + 1 bytes */
+void s3_hex(const unsigned char *data, size_t size, char *ret_text);    /* 2 * size + 1 bytes */
+void s3_base64(const unsigned char *data, size_t size, char *ret_text); /* 4 for each 3 bytes begun, + 1 */
 bool s3_sha256_hex(const void *data, size_t size, char ret_text[S3_SHA256_HEX]);
 bool s3_md5_base64(const void *data, size_t size, char ret_text[S3_MD5_BASE64]);
 /* Percent-decodes in place. */

@@ -5,20 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "parts.h"
 
-enum { THREADS_MAX = 64 };
+enum { THREADS_MAX = 64, IN_FLIGHT_MIN = 2, LARGE_PAGE = 2 * 1024 * 1024 };
 
 struct s3_upload {
     struct s3 *self;
     const char *key;
-    char id[S3_UPLOAD_ID_SIZE];
+    struct s3_request headers; /* of the object to be */
     int cancel_fd, stop_fd;
     struct s3_notes notes;
+
+    /* the core's thread only */
     pthread_t threads[THREADS_MAX];
-    unsigned thread_count; /* the core's thread only */
+    unsigned thread_count;
+    struct s3_part *lanes[S3_MD5_LANES]; /* being digested */
+    unsigned lane_count;
 
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t changed;
@@ -27,6 +32,8 @@ struct s3_upload {
     unsigned in_flight; /* waiting or being sent */
     unsigned waiting, idle;
     bool closing;
+    enum { UPLOAD_UNKNOWN, UPLOAD_ASKED, UPLOAD_BEGUN } state; /* at the server */
+    char id[S3_UPLOAD_ID_SIZE];                                /* constant from UPLOAD_BEGUN on */
     struct s3_problem problem;
     char **etags; /* by number - 1 */
     unsigned count, room;
@@ -39,15 +46,28 @@ struct s3_part *s3_part_new(void)
     return calloc(1, sizeof(struct s3_part));
 }
 
+/* Memory in large pages, if the system has them: a part is gone through from one end to the other, several times. */
+static void *allocate(size_t size)
+{
+    void *data = NULL;
+    if (size < LARGE_PAGE)
+        return malloc(size);
+    if (posix_memalign(&data, LARGE_PAGE, size) != 0)
+        return NULL;
+    (void)madvise(data, size, MADV_HUGEPAGE);
+    return data;
+}
+
 bool s3_part_reserve(struct s3_part *part, size_t room)
 {
     if (room <= part->room)
         return true;
-    unsigned char *data = part->used ? realloc(part->data, room) : malloc(room);
+    unsigned char *data = allocate(room);
     if (!data)
         return false;
-    if (!part->used)
-        free(part->data);
+    if (part->used)
+        memcpy(data, part->data, part->used);
+    free(part->data);
     part->data = data;
     part->room = room;
     return true;
@@ -89,6 +109,32 @@ static void end_part(struct s3_upload *upload, struct s3_part *part, const struc
     pthread_cond_broadcast(&upload->changed);
 }
 
+/* The first thread to come asks the server for an upload; the others wait. Meanwhile parts are filled. */
+static int begin(struct s3_upload *upload, struct s3_call *call)
+{
+    char id[S3_UPLOAD_ID_SIZE];
+    int status = HF_OK;
+    pthread_mutex_lock(&upload->lock);
+    while (upload->state == UPLOAD_ASKED && upload->problem.code == 0)
+        pthread_cond_wait(&upload->changed, &upload->lock);
+    if (upload->problem.code != 0) {
+        status = s3_fail(call, HF_E_CANCELLED, "stopped");
+    } else if (upload->state == UPLOAD_UNKNOWN) {
+        upload->state = UPLOAD_ASKED;
+        pthread_mutex_unlock(&upload->lock);
+        status = s3_multipart_create(upload->self, call, upload->key, &upload->headers, id);
+        pthread_mutex_lock(&upload->lock);
+        upload->state = status == HF_OK ? UPLOAD_BEGUN : UPLOAD_UNKNOWN;
+        if (status == HF_OK)
+            memcpy(upload->id, id, sizeof(id));
+        else
+            upload->problem = call->problem;
+        pthread_cond_broadcast(&upload->changed);
+    }
+    pthread_mutex_unlock(&upload->lock);
+    return status;
+}
+
 /* NULL: there will be no more. */
 static struct s3_part *next_part(struct s3_upload *upload, struct s3_call *call)
 {
@@ -122,11 +168,12 @@ static void *send_parts(void *arg)
         if (!part)
             break;
         int status = call.problem.code;
+        if (status == HF_OK)
+            status = begin(upload, &call);
         if (status == HF_OK && !client)
             status = s3_client_take(upload->self, &call, &client);
         if (status == HF_OK)
-            status = s3_multipart_part(client, upload->self, &call, upload->key, upload->id, part->number, part->data,
-                                       part->used, etag);
+            status = s3_multipart_part(client, upload->self, &call, upload->key, upload->id, part, etag);
         whole = whole && status == HF_OK;
         pthread_mutex_lock(&upload->lock);
         end_part(upload, part, &call, etag);
@@ -156,11 +203,7 @@ int s3_upload_new(struct s3 *self, struct s3_call *call, const char *key, const 
     pthread_mutex_init(&upload->lock, NULL);
     pthread_mutex_init(&upload->notes.lock, NULL);
     pthread_cond_init(&upload->changed, NULL);
-    int status = s3_multipart_create(self, call, key, headers, upload->id);
-    if (status != HF_OK) {
-        s3_upload_free(upload);
-        return status;
-    }
+    upload->headers = *headers;
     *ret_upload = upload;
     return HF_OK;
 }
@@ -185,8 +228,8 @@ static bool queue(struct s3_upload *upload, struct s3_part *part)
         upload->etags = etags;
         upload->room = room;
     }
-    upload->etags[part->number - 1] = NULL;
-    upload->count = part->number;
+    while (upload->count < part->number)
+        upload->etags[upload->count++] = NULL;
     part->next = NULL;
     if (upload->last)
         upload->last->next = part;
@@ -215,28 +258,101 @@ static struct s3_part *take_spare(struct s3_upload *upload, size_t room)
     return found;
 }
 
-int s3_upload_send(struct s3_upload *upload, struct hf_ctx *ctx, struct s3_part **part, size_t room)
+/* Gives a part to the threads. */
+static int hand_over(struct s3_upload *upload, struct hf_ctx *ctx, struct s3_part *part)
 {
-    const struct s3 *self = upload->self;
-    unsigned most = s3_parts_in_flight(room > (*part)->used ? room : (*part)->used, self->parallel, self->memory);
     pthread_mutex_lock(&upload->lock);
-    bool queued = queue(upload, *part);
-    if (queued)
-        *part = NULL;
-    bool more = upload->waiting > upload->idle && upload->thread_count < self->parallel;
+    bool queued = queue(upload, part);
+    bool more = upload->waiting > upload->idle && upload->thread_count < upload->self->parallel;
     pthread_mutex_unlock(&upload->lock);
-    if (!queued)
+    if (!queued) {
+        s3_part_free(part);
         return s3_host->fail(ctx, HF_E_NOMEM, "out of memory");
+    }
     if (more) {
         int error = pthread_create(&upload->threads[upload->thread_count], NULL, send_parts, upload);
         upload->thread_count += error == 0;
         if (error != 0 && upload->thread_count == 0)
             return s3_host->fail(ctx, HF_E_FAIL, "cannot start a thread: %s", strerror(error));
     }
-    if (room == 0)
-        return report(upload, ctx);
+    return HF_OK;
+}
+
+/* Brings all lanes on by so many blocks, or until the first part is done, which is then handed over. */
+static int digest(struct s3_upload *upload, struct hf_ctx *ctx, size_t blocks)
+{
+    struct s3_md5 *messages[S3_MD5_LANES] = {0};
+    unsigned count = upload->lane_count;
+    int status = HF_OK;
+    for (unsigned i = 0; i < count; i++)
+        messages[i] = &upload->lanes[i]->md5;
+    s3_md5_lanes(messages, count, blocks);
+    upload->lane_count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct s3_part *part = upload->lanes[i];
+        if (!part->md5.done || status != HF_OK) {
+            upload->lanes[upload->lane_count++] = part;
+            continue;
+        }
+        s3_base64(part->md5.digest, S3_MD5_SIZE, part->content_md5);
+        status = hand_over(upload, ctx, part);
+    }
+    return status;
+}
+
+static unsigned in_flight(struct s3_upload *upload)
+{
     pthread_mutex_lock(&upload->lock);
-    while (upload->in_flight > most && upload->problem.code == 0)
+    unsigned count = upload->in_flight;
+    pthread_mutex_unlock(&upload->lock);
+    return count;
+}
+
+/* Parts stay as long as there are fewer than `lanes`; but not without lanes, nor while there is hardly anything to
+ * send: without a digest, their requests are signed over them. */
+static int leave_lanes(struct s3_upload *upload, struct hf_ctx *ctx, unsigned lanes)
+{
+    int status = HF_OK;
+    while (status == HF_OK && upload->lane_count > 0) {
+        if (lanes == 0 || in_flight(upload) < IN_FLIGHT_MIN) {
+            struct s3_part *part = upload->lanes[0];
+            memmove(upload->lanes, upload->lanes + 1, --upload->lane_count * sizeof(*upload->lanes));
+            status = hand_over(upload, ctx, part);
+        } else if (upload->lane_count >= lanes) {
+            status = digest(upload, ctx, SIZE_MAX);
+        } else {
+            break;
+        }
+    }
+    return status;
+}
+
+/* Parts that come faster than they are sent are digested side by side, each a step behind the one before: whenever one
+ * joins, all come on by their share, so that once all lanes are taken one is done. */
+static int join_lanes(struct s3_upload *upload, struct hf_ctx *ctx, struct s3_part *part, unsigned lanes)
+{
+    s3_md5_begin(&part->md5, part->data, part->used);
+    upload->lanes[upload->lane_count++] = part;
+    int status = leave_lanes(upload, ctx, lanes > 0 ? S3_MD5_LANES + 1 : 0);
+    if (status == HF_OK && upload->lane_count > 0)
+        status = digest(upload, ctx, part->used / S3_MD5_BLOCK / lanes + 1);
+    return status == HF_OK ? leave_lanes(upload, ctx, lanes) : status;
+}
+
+int s3_upload_send(struct s3_upload *upload, struct hf_ctx *ctx, struct s3_part **part, size_t room)
+{
+    const struct s3 *self = upload->self;
+    struct s3_part *full = *part;
+    unsigned wanted = self->parallel + (self->sign_parts ? 0 : S3_MD5_LANES - 1);
+    unsigned most = s3_parts_in_flight(room > full->used ? room : full->used, wanted, self->memory);
+    *part = NULL;
+    full->content_md5[0] = 0;
+    int status =
+        self->sign_parts ? hand_over(upload, ctx, full) : join_lanes(upload, ctx, full, s3_parts_in_lanes(most));
+    if (status != HF_OK || room == 0)
+        return status != HF_OK ? status : report(upload, ctx);
+    pthread_mutex_lock(&upload->lock);
+    while (upload->lane_count + upload->in_flight > most && upload->problem.code == 0)
         pthread_cond_wait(&upload->changed, &upload->lock);
     *part = take_spare(upload, room);
     pthread_mutex_unlock(&upload->lock);
@@ -265,8 +381,11 @@ static void join(struct s3_upload *upload)
 
 int s3_upload_finish(struct s3_upload *upload, struct hf_ctx *ctx)
 {
+    int status = leave_lanes(upload, ctx, S3_LANES_MIN);
+    if (status == HF_OK)
+        status = leave_lanes(upload, ctx, 0);
     join(upload);
-    return report(upload, ctx);
+    return status == HF_OK ? report(upload, ctx) : status;
 }
 
 void s3_upload_stop(struct s3_upload *upload)
@@ -279,6 +398,8 @@ void s3_upload_stop(struct s3_upload *upload)
         s3_part_free(part);
     }
     upload->last = NULL;
+    while (upload->lane_count > 0)
+        s3_part_free(upload->lanes[--upload->lane_count]);
 }
 
 void s3_upload_free(struct s3_upload *upload)
@@ -299,7 +420,7 @@ void s3_upload_free(struct s3_upload *upload)
 
 const char *s3_upload_id(const struct s3_upload *upload)
 {
-    return upload->id;
+    return upload->state == UPLOAD_BEGUN ? upload->id : NULL;
 }
 
 int s3_upload_complete(struct s3_upload *upload, struct s3_call *call, bool conditional, struct s3_answer *answer)

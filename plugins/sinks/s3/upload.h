@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The parts of one object on their way: a bounded number of buffers, and threads that send them.
+ * The parts of one object on their way: a bounded number of buffers, and threads that digest and send them.
  */
 #ifndef HOLDFAST_SINK_S3_UPLOAD_H
 #define HOLDFAST_SINK_S3_UPLOAD_H
@@ -9,19 +9,12 @@
 
 struct s3_upload;
 
-struct s3_part {
-    struct s3_part *next;
-    unsigned char *data;
-    size_t used, room;
-    unsigned number;
-};
-
 struct s3_part *s3_part_new(void);
 /* False: out of memory, and the part is as it was. */
 bool s3_part_reserve(struct s3_part *part, size_t room);
 void s3_part_free(struct s3_part *part);
 
-/* key must stay until the upload is freed. headers: of the object to be. */
+/* key must stay until the upload is freed, and the texts of headers, which are of the object to be. */
 int s3_upload_new(struct s3 *self, struct s3_call *call, const char *key, const struct s3_request *headers,
                   struct s3_upload **ret_upload);
 /* Takes the part *part, and gives an empty one of at least `room` bytes for the next: waits until that is within what
@@ -33,6 +26,7 @@ int s3_upload_finish(struct s3_upload *upload, struct hf_ctx *ctx);
 void s3_upload_stop(struct s3_upload *upload);
 void s3_upload_free(struct s3_upload *upload); /* stops, too; NULL is fine */
 
+/* NULL: the server knows of no upload yet. To be asked when no thread is at work. */
 const char *s3_upload_id(const struct s3_upload *upload);
 int s3_upload_complete(struct s3_upload *upload, struct s3_call *call, bool conditional, struct s3_answer *answer);
 

@@ -11,6 +11,7 @@ method and match (a part of path and query) may be left out. What to do:
   lose-answer  the server does it, and the connection is closed without a word
   spoil-answer the server does it, and "status" and "body" are what the client gets
   break        the connection is reset after "after" bytes of the request's body
+  alter        one bit of the request's body is another, "after" bytes from its begin
   cut          the connection is reset after "after" bytes of the answer's body
   stall        nothing happens for "seconds" after "after" bytes of the answer's body
   run          all goes its way
@@ -77,8 +78,8 @@ def find_rule(method, path, headers):
     return {}
 
 
-def pipe(source, target, rest, length, after=None, at=None):
-    """Passes on `length` bytes, or all there are (None); at(): called once after `after` bytes."""
+def pipe(source, target, rest, length, after=None, at=None, alter=None):
+    """Passes on `length` bytes, or all there are (None); at(): called once after `after` bytes; alter: where one bit is flipped."""
     done = 0
     while length is None or done < length:
         if after is not None and done >= after:
@@ -93,6 +94,8 @@ def pipe(source, target, rest, length, after=None, at=None):
             raise Closed
         if after is not None and done + len(data) > after:
             data, rest = data[:after - done], data[after - done:] + rest
+        if alter is not None and done <= alter < done + len(data):
+            data = data[:alter - done] + bytes([data[alter - done] ^ 1]) + data[alter - done + 1:]
         if data and target:
             target.sendall(data)
         done += len(data)
@@ -113,7 +116,8 @@ def forward(client, server, line, headers, rest, rule):
     head = line + "\r\n" + "".join(f"{name}: {value}\r\n" for name, value in kept) + "Connection: close\r\n\r\n"
     server.sendall(head.encode("latin1"))
     breaks = rule.get("do") == "break"
-    rest = pipe(client, server, rest, length, rule["after"] if breaks else None, (lambda: reset(client)) if breaks else None)
+    rest = pipe(client, server, rest, length, rule["after"] if breaks else None, (lambda: reset(client)) if breaks else None,
+                rule["after"] if rule.get("do") == "alter" else None)
     status, answer_headers, answer_rest = read_head(server, b"")
     size = int(header(answer_headers, "content-length") or 0) if not line.startswith("HEAD") else 0
     if header(answer_headers, "transfer-encoding"):

@@ -8,6 +8,7 @@ int main(void)
     SRunner *runner = srunner_create(suite_sign());
     srunner_add_suite(runner, suite_answers());
     srunner_add_suite(runner, suite_sizes());
+    srunner_add_suite(runner, suite_md5_lanes());
     srunner_add_suite(runner, suite_keys());
     srunner_add_suite(runner, suite_options());
     srunner_add_suite(runner, suite_misbehaving());

@@ -10,6 +10,7 @@
 Suite *suite_sign(void);
 Suite *suite_answers(void);
 Suite *suite_sizes(void);
+Suite *suite_md5_lanes(void);
 Suite *suite_keys(void);
 Suite *suite_options(void);
 Suite *suite_misbehaving(void);

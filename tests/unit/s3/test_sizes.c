@@ -52,6 +52,19 @@ START_TEST(memory_is_bounded)
 }
 END_TEST
 
+START_TEST(lanes_leave_some_to_send)
+{
+    ck_assert_uint_eq(s3_parts_in_lanes(1), 0);
+    ck_assert_uint_eq(s3_parts_in_lanes(4), 0);
+    ck_assert_uint_eq(s3_parts_in_lanes(5), 3);
+    ck_assert_uint_eq(s3_parts_in_lanes(12), 8);
+    for (unsigned in_flight = 1; in_flight < 100; in_flight++) {
+        unsigned lanes = s3_parts_in_lanes(in_flight);
+        ck_assert(lanes == 0 || (lanes >= S3_LANES_MIN && lanes <= 8 && in_flight - (lanes - 1) >= 2));
+    }
+}
+END_TEST
+
 START_TEST(rate_is_kept)
 {
     struct s3_rate rate = {.bytes_per_s = 0};
@@ -82,6 +95,7 @@ Suite *suite_sizes(void)
     tcase_add_test(tests, parts_always_suffice);
     tcase_add_test(tests, parts_grow_late);
     tcase_add_test(tests, memory_is_bounded);
+    tcase_add_test(tests, lanes_leave_some_to_send);
     tcase_add_test(tests, rate_is_kept);
     suite_add_tcase(suite, tests);
     return suite;
