@@ -24,6 +24,7 @@ struct hf_ctx {
     struct hf_cancel *cancel;     /* NULL: cannot be cancelled                                            */
     struct hf_services *services; /* what the host table needs; NULL outside of plugin calls              */
     struct hf_error error;
+    bool failed_before;           /* the error was there before the plugin call at hand                   */
 };
 
 /* Records a failure; the first cause wins, a later one adds its text in front. Returns `code`. */

@@ -182,12 +182,15 @@ void hf_instance_enter(struct hf_instance *instance, struct hf_ctx *ctx)
 {
     hf_instance_hold(instance);
     ctx->who = instance->who;
+    ctx->failed_before = ctx->error.code != 0;
 }
 
 int hf_instance_leave(struct hf_instance *instance, struct hf_ctx *ctx, int result)
 {
     hf_instance_release(instance);
     ctx->who = NULL;
+    if (result >= 0 && !ctx->failed_before)
+        hf_error_clear(&ctx->error); /* what it got over */
     if (result >= 0)
         return result;
     if (result < HF_E_REFUSED)

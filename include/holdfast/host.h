@@ -36,7 +36,8 @@ struct hf_host {
     /* Messages: lower case, no full stop, the subject in 'quotes'. Secrets are masked before anything is written. */
     void (*log)(struct hf_ctx *, int level, const char *format, ...) HF_PRINTF(3, 4);
     /* Records why the call fails and returns `code`, so `return host->fail(ctx, HF_E_IO, "read '%s': %s", …)` is one
-     * line. The first cause wins; a later fail() in the same call adds what it was doing in front of it. */
+     * line. The first cause wins; a later fail() in the same call adds what it was doing in front of it. It is forgotten
+     * if the call succeeds after all. */
     int (*fail)(struct hf_ctx *, int code, const char *format, ...) HF_PRINTF(3, 4);
     /* What the user can do about the failure; printed as a line of its own. Call it after fail(). Returns the failure's
      * code. */

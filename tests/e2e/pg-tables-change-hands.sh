@@ -9,12 +9,16 @@ createdb src
 q src 'create schema live' 'create table live.t (id int primary key, v text)' \
     "insert into live.t select i, 'first ' || i from generate_series(1, 1000) i" 'create table live.other (i int)'
 
-# A pg_dump after which things happen once, before anybody else has locked the tables.
+# A pg_dump before or after which things happen once, when a snapshot was taken, and nobody has locked the tables.
 mkdir "$T/bin"
 cat >"$T/bin/pg_dump" <<END
 #!/bin/sh
+case "\$*" in *--version*) exec "$PG_BIN/pg_dump" "\$@" ;; esac
+echo run >>"$T/runs"
+if mv "$T/first.sql" "$T/done.sql" 2>/dev/null || cp "$T/always.sql" "$T/done.sql" 2>/dev/null; then
+    psql -X -q -v ON_ERROR_STOP=1 -d src -f "$T/done.sql" >&2
+fi
 "$PG_BIN/pg_dump" "\$@" || exit
-case "\$*" in *--version*) exit ;; esac
 if mv "$T/then.sql" "$T/done.sql" 2>/dev/null; then psql -X -q -v ON_ERROR_STOP=1 -d src -f "$T/done.sql" >&2; fi
 END
 chmod +x "$T/bin/pg_dump"
@@ -51,6 +55,34 @@ id=$(backup postgres)
 equal 'what was recorded of it' null "$(recorded live.other)"
 expect 0 restore "$id" --to again
 pg_same src again
+
+# One that is gone before pg_dump comes to it, and what else it would have the server describe. It fails, and is run again.
+q src 'create table live.passing (i int check (i > 0))' 'create view live.on_it as select * from live.passing' \
+    'create function live.count_it() returns bigint language sql as $$ select count(*) from live.t $$'
+for gone in 'view live.on_it' 'function live.count_it()' 'table live.passing'; do
+    echo "drop $gone" >"$T/first.sql"
+    : >"$T/runs"
+    id=$(backup postgres)
+    absent "$T/first.sql"
+done
+equal 'runs of pg_dump when a table goes' 2 "$(wc -l <"$T/runs")"
+equal 'what was recorded of it' null "$(recorded live.passing)"
+
+# No end of it; and a failure that has nothing to do with that.
+q src 'create table live.passing (i int)' 'create table live.number (i serial)'
+cat >"$T/always.sql" <<'END'
+select 'drop table live.passing' from pg_class where oid = to_regclass('live.passing') \gexec
+create table live.passing (i int);
+END
+: >"$T/runs"
+json 1 backup postgres
+says 'dropped, renamed, truncated or rewritten' 'hint:'
+equal 'runs of pg_dump' 5 "$(wc -l <"$T/runs")"
+rm "$T/always.sql"
+printf '#!/bin/sh\ncase "$*" in *--version*) exec "%s/pg_dump" "$@" ;; esac\necho run >>"%s"\nexit 3\n' "$PG_BIN" "$T/runs" >"$T/bin/pg_dump"
+: >"$T/runs"
+json 1 backup postgres
+equal 'runs of a pg_dump that fails for another reason' 1 "$(wc -l <"$T/runs")"
 
 # The tables are locked then, but not the names of their schemas.
 createdb far

@@ -167,16 +167,45 @@ static void forget(struct pg_database *database)
     pg_owners_clear(&database->owners);
 }
 
+/* pg_dump reads the catalogs in the snapshot, and has the server describe what stands there as it is now: of what was
+ * dropped meanwhile it cannot. *ret_gone: something was. */
+static int look_for_gone(struct pg_conn *conn, bool *ret_gone)
+{
+    PGresult *answer = NULL;
+    int result = pg_query(
+        conn, "look for what was dropped meanwhile",
+        "SELECT EXISTS (SELECT FROM pg_class WHERE oid >= 16384 AND has_table_privilege(oid, 'SELECT') IS NULL)"
+        " OR EXISTS (SELECT FROM pg_proc WHERE oid >= 16384 AND has_function_privilege(oid, 'EXECUTE') IS NULL)"
+        " OR EXISTS (SELECT FROM pg_type WHERE oid >= 16384 AND has_type_privilege(oid, 'USAGE') IS NULL)"
+        " OR EXISTS (SELECT FROM pg_namespace WHERE oid >= 16384 AND has_schema_privilege(oid, 'USAGE') IS NULL)"
+        " OR EXISTS (SELECT FROM pg_constraint WHERE oid >= 16384 AND pg_get_constraintdef(oid) IS NULL)",
+        &answer);
+    pg_auto_rows rows = answer;
+    if (result == HF_OK)
+        *ret_gone = PQgetvalue(rows, 0, 0)[0] == 't';
+    return result;
+}
+
+static int dump_schema(const struct pg_source *source, struct pg_database *database, bool *ret_same)
+{
+    struct pg_conn *conn = database->leader;
+    bool gone = false;
+    int result = pg_schema_dump(source, conn, database->snapshot, &database->owners, &database->schema);
+    if (result != HF_E_FAIL || look_for_gone(conn, &gone) != HF_OK || !gone)
+        return result;
+    pg_host->log(conn->ctx, HF_LOG_INFO, "something was dropped while pg_dump read the catalogs; it is run again");
+    *ret_same = false;
+    return HF_OK;
+}
+
 static int look(const struct pg_source *source, struct pg_database *database, bool *ret_same)
 {
     int result = begin(database);
     result = result == HF_OK ? pg_owners_read(database->leader, &database->owners) : result;
-    result = result == HF_OK
-                 ? pg_schema_dump(source, database->leader, database->snapshot, &database->owners, &database->schema)
-                 : result;
-    result = result == HF_OK ? pg_plan_tables(source, database) : result;
     *ret_same = true;
-    result = result == HF_OK ? lock_tables(database, ret_same) : result;
+    result = result == HF_OK ? dump_schema(source, database, ret_same) : result;
+    result = result == HF_OK && *ret_same ? pg_plan_tables(source, database) : result;
+    result = result == HF_OK && *ret_same ? lock_tables(database, ret_same) : result;
     result = result == HF_OK && *ret_same ? check_all_names(database, ret_same) : result;
     return result == HF_OK && *ret_same ? check_files(database, ret_same) : result;
 }

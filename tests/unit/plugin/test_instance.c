@@ -33,6 +33,26 @@ START_TEST(results_are_made_sane)
 }
 END_TEST
 
+/* A call that succeeds after all leaves nothing that a later failure would be told with; what was there before it stays. */
+START_TEST(what_a_call_got_over_is_forgotten)
+{
+    struct memory_sink sink;
+    struct hf_instance *instance = &sink.instance;
+    memory_sink_init(&sink, "local");
+    hf_instance_enter(instance, &ctx);
+    hf_fail(&ctx, HF_E_IO, "the first attempt");
+    ck_assert_int_eq(hf_instance_leave(instance, &ctx, HF_OK), HF_OK);
+    ck_assert_int_eq(ctx.error.code, 0);
+    hf_fail(&ctx, HF_E_CORRUPT, "why the run fails");
+    hf_instance_enter(instance, &ctx);
+    hf_fail(&ctx, HF_E_IO, "in the course of tidying up");
+    ck_assert_int_eq(hf_instance_leave(instance, &ctx, HF_OK), HF_OK);
+    ck_assert_int_eq(ctx.error.code, HF_E_CORRUPT);
+    hf_error_clear(&ctx.error);
+    memory_sink_clear(&sink);
+}
+END_TEST
+
 /* A sink that makes one call at a time, and notices when it does not. */
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static int overlaps;
@@ -139,6 +159,7 @@ TCase *instance_case(void)
     TCase *tests = tcase_create("instance");
     tcase_set_timeout(tests, 20);
     tcase_add_test(tests, results_are_made_sane);
+    tcase_add_test(tests, what_a_call_got_over_is_forgotten);
     tcase_add_test(tests, the_gate_is_around_calls_without_a_ctx_too);
     tcase_add_test(tests, a_stage_that_is_stuck_fails);
     tcase_add_test(tests, kinds);
