@@ -7,6 +7,7 @@
 #include "base/cancel.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "ops/seal.h"
 #include "pipeline/part_reader.h"
 
 #include <errno.h>
@@ -35,6 +36,45 @@ static int recognise_head(struct hf_ctx *ctx, const void *head, size_t size, con
     }
     free(items);
     return rc;
+}
+
+/* The stage plugin whose suffix ends that much of the name; NULL: none's. */
+static int named_stage(struct hf_ctx *ctx, const char *name, size_t length, const struct hf_loaded **ret_stage)
+{
+    const struct hf_loaded **items = NULL;
+    size_t count = 0;
+    int rc = hf_loader_all(ctx, &items, &count);
+
+    *ret_stage = NULL;
+    for (size_t i = 0; rc == HF_OK && i < count; i++) {
+        const char *suffix = items[i]->plugin.kind == HF_STAGE ? items[i]->stage.suffix : NULL;
+        size_t size = suffix ? strlen(suffix) : 0;
+
+        if (size > 0 && size < length && memcmp(name + length - size, suffix, size) == 0)
+            *ret_stage = items[i];
+    }
+    free(items);
+    return rc;
+}
+
+/* What the name says of the stages, from its end, must be so: what is left of a file that lost its beginning would
+ * otherwise be taken as it is. *length: how much of the name is still to be looked at. */
+static int hold_against_name(struct hf_ctx *ctx, const char *path, size_t *length, const char *plugin)
+{
+    const char *base = hf_path_base(path);
+    const struct hf_loaded *named = NULL;
+    int rc = named_stage(ctx, base, *length, &named);
+
+    if (rc != HF_OK || named == NULL)
+        return rc;
+    if (plugin == NULL) {
+        hf_fail(ctx, HF_E_CORRUPT, "'%s' is named '%s', and does not begin as what stage '%s' makes: it is damaged",
+                path, named->stage.suffix, named->plugin.name);
+        return hf_hint(ctx, "if it was decoded already, take '%s' off its name", named->stage.suffix);
+    }
+    if (hf_text_equal(plugin, named->plugin.name))
+        *length -= strlen(named->stage.suffix);
+    return HF_OK;
 }
 
 /* How the file begins when the stages, outermost first, have decoded it. */
@@ -75,15 +115,24 @@ static const struct hf_plugin_section *find_section(const struct hf_profile *pro
 
 /* The profile's stage of that plugin, since it may know keys; without one, the plugin with its defaults. */
 static int open_stage(struct hf_ctx *ctx, struct hf_profile *profile, const char *plugin, size_t outer,
-                      struct hf_instance **ret_stage)
+                      const char *path, struct hf_instance **ret_stage)
 {
     const struct hf_plugin_section *section = find_section(profile, plugin, outer);
     struct hf_diagnostics diagnostics = {0};
     struct hf_instance *stage;
     int rc;
 
-    if (section == NULL)
-        return hf_instance_default(ctx, HF_STAGE, plugin, NULL, ret_stage);
+    if (section == NULL) {
+        rc = hf_instance_default(ctx, HF_STAGE, plugin, NULL, ret_stage);
+        if (rc == HF_E_CONFIG) { /* what the stage says of it is for those who write a profile */
+            hf_error_clear(&ctx->error);
+            hf_fail(ctx, HF_E_CONFIG, "'%s' was made by stage '%s', which has to be told how to decode it", path,
+                    plugin);
+            rc = hf_hint(ctx, "name the file as a backup of a profile that has this stage: PROFILE_YYYYMMDD_HHMMSS%s",
+                         strchrnul(hf_path_base(path), '.'));
+        }
+        return rc;
+    }
     stage = hf_instance_new(ctx, profile, section, &diagnostics);
     rc = stage ? hf_instance_open(stage, ctx)
                : hf_fail(ctx, HF_E_CONFIG, "profile '%s' is not valid: %s", profile->name,
@@ -110,6 +159,7 @@ static size_t count_of(const struct hf_chain *chain, const char *plugin)
 static int recognise(struct hf_ctx *ctx, const char *path, struct hf_profile *profile, struct hf_chain *ret_stages)
 {
     struct hf_chain outer = {0};
+    size_t length = strlen(hf_path_base(path));
     int rc = HF_OK;
 
     while (rc == HF_OK && (outer.count == 0 || hf_stage_is_chunked(outer.items[outer.count - 1]))) {
@@ -121,14 +171,19 @@ static int recognise(struct hf_ctx *ctx, const char *path, struct hf_profile *pr
         rc = read_head(ctx, path, &outer, head, &size);
         if (rc == HF_OK)
             rc = recognise_head(ctx, head, size, &plugin);
+        if (rc == HF_OK)
+            rc = hold_against_name(ctx, path, &length, plugin);
         if (rc != HF_OK || plugin == NULL)
             break;
         if (outer.count == STAGES_MAX)
             rc = hf_fail(ctx, HF_E_UNSUPPORTED, "'%s' was encoded by more than %d stages", path, STAGES_MAX);
         if (rc == HF_OK)
-            rc = open_stage(ctx, profile, plugin, count_of(&outer, plugin), &stage);
-        if (rc == HF_OK)
+            rc = open_stage(ctx, profile, plugin, count_of(&outer, plugin), path, &stage);
+        if (rc == HF_OK) {
             hf_chain_add(&outer, stage, true);
+            if (profile != NULL)
+                rc = hf_need_key(ctx, &outer, hf_path_base(path), profile->name);
+        }
     }
     for (size_t i = outer.count; i-- > 0;)
         hf_chain_add(ret_stages, outer.items[i], true);

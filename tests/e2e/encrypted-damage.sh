@@ -75,7 +75,7 @@ for place in "${places[@]}"; do
     [[ $RC != 0 ]] || fail "restored in spite of a bit flipped at $place"
     absent "$T/target/ledger"
     hf restore --artifact "$artifact" --to "$T/target"
-    [[ $RC != 0 ]] || fail "restored the artifact in spite of a bit flipped at $place"
+    [[ $RC == 5 || $RC == 1 ]] || fail "restored the artifact in spite of a bit flipped at $place, or exit code $RC"
     absent "$T/target/ledger"
     if age -d -i "$T/key" "$artifact" >/dev/null 2>&1; then fail "age does not see the bit at $place either"; fi
     mend
@@ -96,9 +96,8 @@ for left in $((size - 1)) $((size - 16)) $((header + 3 * 65552)) $((header + 655
     hf restore "$id" --to "$T/target"
     [[ $RC != 0 ]] || fail "restored from $left of $size bytes"
     absent "$T/target/ledger"
-    if ((left > 0)); then # nothing at all is no age file any more, and is taken as it is
-        expect 5 restore --artifact "$artifact" --to "$T/target"
-    fi
+    expect 5 restore --artifact "$artifact" --to "$T/target"
+    absent "$T/target/ledger"
     mend
 done
 truncate -s $((header + 3 * 65552)) "$artifact"
