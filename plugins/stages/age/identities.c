@@ -14,7 +14,7 @@
 
 enum { FILE_MAX = 64 * 1024 };
 
-static const char secret_prefix[] = "age-secret-key-";
+static const char secret_prefix[] = "age-secret-key-", upper_prefix[] = "AGE-SECRET-KEY-1";
 
 /* --- the file --- */
 
@@ -37,12 +37,14 @@ static int parse_line(struct hf_ctx *ctx, const char *name, int number, const ch
     struct age_identity identity = {.recipient.kind = AGE_X25519};
     int rc;
 
-    while (length > 0 && (line[length - 1] == '\r' || line[length - 1] == ' '))
+    if (length > 0 && line[length - 1] == '\r')
         length--;
     if (length == 0 || *line == '#')
         return HF_OK;
-    /* What the line holds may be a secret, and is not shown. */
-    if (age_bech32_decode(line, length, secret_prefix, identity.secret) != 0)
+    /* What the line holds may be a secret, and is not shown. Small letters would be bech32, too, but the age tool does
+     * not take them, and it is the one that has to on a bad day. */
+    if (length < sizeof(upper_prefix) - 1 || memcmp(line, upper_prefix, sizeof(upper_prefix) - 1) != 0 ||
+        age_bech32_decode(line, length, secret_prefix, identity.secret) != 0)
         rc = age_host->fail(ctx, HF_E_CONFIG, "'%s': line %d is no identity (AGE-SECRET-KEY-1…)", name, number);
     else if (age_x25519_public(identity.secret, identity.recipient.key) != 0)
         rc = age_host->fail(ctx, HF_E_FAIL, "OpenSSL refused the identity on line %d of '%s'", number, name);
@@ -144,7 +146,9 @@ int age_identities_load(struct hf_ctx *ctx, const char *path, struct age_identit
     char *text;
 
     if (fd < 0) {
-        rc = errno == ENOENT ? HF_E_NOTFOUND : errno == EACCES ? HF_E_AUTH : HF_E_IO;
+        rc = errno == ENOENT   ? HF_E_CONFIG
+             : errno == EACCES ? HF_E_AUTH
+                               : HF_E_IO; /* it is no backup that is not found */
         age_host->fail(ctx, rc, "open the identity '%s': %s", path, strerror(errno));
         return age_host->hint(ctx,
                               "where the secret key is not at hand, leave 'identity' out and name its public key as "
