@@ -218,8 +218,9 @@ const struct hf_command hf_commands[HF_COMMAND_COUNT] = {
          "hold the live component against what its newest backup recorded",
          "Asks the source to look at the component as it is now, and to compare it with the facts of its newest whole "
          "backup, or, when there is none, to look at it alone. Changes nothing. What is found is told as verify does; "
-         "something that is wrong is exit code 5. Not every source can do that: one that cannot is refused with exit "
-         "code 4, or, with --all, left out. The PROFILE may be left out when there is only one.",
+         "something that is wrong is exit code 5. When that backup's manifest is sealed and the profile names no key, "
+         "nothing can be compared: the component is looked at alone, with a warning and exit code 3. Not every source "
+         "has an audit: one that has none is refused with exit code 4, or, with --all, left out. The PROFILE may be left out when there is only one.",
          {{HF_FLAG_ALL, "audit every profile whose source can"},
           {HF_FLAG_WITH, "look at this, too; what there is, and what it costs, is told by 'holdfast plugin info' of "
                          "the source; may be repeated"}},

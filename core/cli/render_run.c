@@ -2,6 +2,7 @@
 #include "base/time.h"
 #include "cli/output.h"
 #include "cli/render.h"
+#include "ops/ops.h"
 #include <string.h>
 
 enum { ITEMS_SHOWN = 10 };
@@ -363,13 +364,16 @@ void hf_render_prune(struct hf_text *out, const json_t *report, const struct hf_
 void hf_render_audit(struct hf_text *out, const json_t *report, const struct hf_render *how)
 {
     const char *id = hf_member_text(report, "id");
+    uint64_t exit = hf_member_size(report, "exit");
     char time[24];
     hf_safe_add(out, hf_member_text(report, "profile"));
     if (!hf_member_true(report, "audited")) {
         hf_text_add(out, "  not audited\n");
     } else {
         hf_text_addf(out, "  %s, audited in %s",
-                     hf_member_size(report, "exit") == 0 ? "nothing wrong" : "SOMETHING IS WRONG",
+                     exit == HF_EXIT_OK        ? "nothing wrong"
+                     : exit == HF_EXIT_PARTIAL ? "nothing wrong as far as that can be told"
+                                               : "SOMETHING IS WRONG",
                      hf_duration_rough(hf_member_ms(report, "seconds"), time));
         hf_safe_addf(out, "%s%s", *id ? " against " : "", id);
         hf_text_add(out, "\n");

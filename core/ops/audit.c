@@ -12,8 +12,26 @@
 
 #include <string.h>
 
-/* The newest whole backup's manifest; NULL when there is none, which is no failure. */
-static int find_recorded(struct hf_run *run, struct hf_ctx *ctx, struct hf_manifest **ret_manifest)
+/* Where nobody can tell what was recorded, the component is still looked at by itself; that this is less than an audit
+ * should be, is said, by the exit code too. */
+static int open_recorded(struct hf_run *run, struct hf_ctx *ctx, struct hf_manifest **manifest, bool *ret_sealed)
+{
+    bool can = true;
+    int rc = (*manifest)->sealed ? hf_can_read(run, ctx, *manifest, &can) : HF_OK;
+
+    if (rc != HF_OK || can)
+        return rc == HF_OK ? hf_seal_open(run, ctx, manifest) : rc;
+    hf_services_finding(&run->services, HF_WARNING, "previous-sealed", (*manifest)->id,
+                        "nothing is compared with this newest backup: its manifest is sealed, and the profile names no "
+                        "key to read it; audit where the key is, or leave manifests open");
+    hf_manifest_free(*manifest);
+    *manifest = NULL;
+    *ret_sealed = true;
+    return HF_OK;
+}
+
+/* The newest whole backup's manifest; NULL when there is none, or none that can be read, which is no failure. */
+static int find_recorded(struct hf_run *run, struct hf_ctx *ctx, struct hf_manifest **ret_manifest, bool *ret_sealed)
 {
     struct hf_catalog *catalog = NULL;
     struct hf_backup *backup = NULL;
@@ -34,7 +52,7 @@ static int find_recorded(struct hf_run *run, struct hf_ctx *ctx, struct hf_manif
     if (rc == HF_OK && backup != NULL)
         rc = hf_catalog_manifest(ctx, hf_backup_best_copy(backup)->sink, backup->id, ret_manifest);
     if (rc == HF_OK && *ret_manifest != NULL)
-        rc = hf_seal_open(run, ctx, ret_manifest);
+        rc = open_recorded(run, ctx, ret_manifest, ret_sealed);
     hf_catalog_free(catalog);
     return rc;
 }
@@ -89,7 +107,7 @@ void hf_op_audit(const struct hf_world *world, struct hf_profile *profile, const
     struct hf_run run;
     struct hf_manifest *manifest = NULL;
     int64_t started = hf_time_steady_ms();
-    bool able = false;
+    bool able = false, sealed = false;
     int exit = HF_EXIT_OK, rc;
 
     hf_report_init(report, profile->name);
@@ -98,13 +116,15 @@ void hf_op_audit(const struct hf_world *world, struct hf_profile *profile, const
     if (rc == HF_OK && !able)
         rc = cannot_audit(&run, &ctx, options->all);
     if (rc == HF_OK && able)
-        rc = find_recorded(&run, &ctx, &manifest);
+        rc = find_recorded(&run, &ctx, &manifest, &sealed);
     if (rc == HF_OK && manifest != NULL)
         rc = hf_source_matches(&run, &ctx, manifest);
     if (rc != HF_OK)
         exit = hf_exit_of_code(ctx.error.code ? ctx.error.code : rc);
     else if (able)
         rc = audit_source(&run, &ctx, options, manifest, &exit);
+    if (rc == HF_OK && sealed && exit == HF_EXIT_OK)
+        exit = HF_EXIT_PARTIAL;
     if (rc < 0 && ctx.error.code == 0)
         hf_fail(&ctx, rc, "%s", rc == HF_E_CANCELLED ? "interrupted" : hf_code_text(rc));
     hf_json_set(report->json, "id", manifest ? json_string(manifest->id) : json_null());

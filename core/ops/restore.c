@@ -256,6 +256,8 @@ static int restore_backup(struct restore *self, struct hf_ctx *ctx, json_t *json
     if (rc == HF_OK)
         rc = hf_run_stages_of(self->run, ctx, self->manifest, &self->stages);
     if (rc == HF_OK)
+        rc = hf_need_key(ctx, &self->stages, self->manifest->id, self->run->profile->name);
+    if (rc == HF_OK)
         rc = hf_place_for(ctx, self->run->source, self->options->to, &self->to);
     if (rc != HF_OK)
         return rc;

@@ -91,26 +91,39 @@ static int decode(struct hf_ctx *ctx, struct hf_instance *stage, const struct hf
     return hf_memory_decode(ctx, stage, coded, (size_t)size, HF_MANIFEST_MAX_BYTES, subject, out);
 }
 
+int hf_need_key(struct hf_ctx *ctx, const struct hf_chain *stages, const char *what, const char *profile)
+{
+    for (size_t i = stages->count; i-- > 0;) {
+        const struct hf_chain one = {.items = &stages->items[i], .count = 1};
+        const struct hf_instance *stage = stages->items[i];
+        bool can = true;
+        int rc = hf_can_decode(ctx, &one, &can);
+
+        if (rc != HF_OK)
+            return rc;
+        if (can)
+            continue;
+        hf_fail(ctx, HF_E_REFUSED, "'%s' is encrypted, and profile '%s' does not say with which key to read it", what,
+                profile);
+        return hf_hint(
+            ctx, "where the key is, say so in the stage that encrypts; what it can be told: holdfast plugin info %s",
+            stage->loaded->plugin.name);
+    }
+    return HF_OK;
+}
+
 int hf_seal_open(struct hf_run *run, struct hf_ctx *ctx, struct hf_manifest **manifest)
 {
     struct hf_chain stages = {0};
     hf_auto_text struct hf_text text = {0};
     struct hf_manifest *opened = NULL;
-    bool can = false;
     int rc;
 
     if ((*manifest)->sealed == NULL)
         return HF_OK;
     rc = hf_run_stages_of(run, ctx, *manifest, &stages);
     if (rc == HF_OK)
-        rc = hf_can_decode(ctx, &stages, &can);
-    if (rc == HF_OK && !can) {
-        hf_fail(ctx, HF_E_AUTH,
-                "'%s' is encrypted, its manifest too, and profile '%s' does not say with which key to read it",
-                (*manifest)->id, run->profile->name);
-        rc = hf_hint(ctx, "say it in the stage that encrypts; what it can be told: holdfast plugin info %s",
-                     (*manifest)->stages[(*manifest)->sealed_by].plugin);
-    }
+        rc = hf_need_key(ctx, &stages, (*manifest)->id, run->profile->name);
     if (rc == HF_OK)
         rc = decode(ctx, stages.items[(*manifest)->sealed_by], *manifest, &text);
     if (rc == HF_OK)

@@ -12,11 +12,14 @@
 int hf_seal_choose(struct hf_ctx *, const struct hf_chain *, int *ret_index);
 /* The manifest, sealed as the profile wants it, as text for the sinks. */
 int hf_seal_write(struct hf_run *, struct hf_ctx *, const struct hf_manifest *, char **ret_text, size_t *ret_size);
-/* Opens a manifest that was read sealed, in place; fine for one that is not. HF_E_AUTH when the key is not here. */
+/* Opens a manifest that was read sealed, in place; fine for one that is not. HF_E_REFUSED when the profile names no
+ * key, HF_E_AUTH when it is not the right one. */
 int hf_seal_open(struct hf_run *, struct hf_ctx *, struct hf_manifest **manifest);
 /* Does the profile say how to decode everything that its stages, or those of the backup, encode? */
 int hf_can_decode(struct hf_ctx *, const struct hf_chain *, bool *ret_can);
 int hf_can_read(struct hf_run *, struct hf_ctx *, const struct hf_manifest *, bool *ret_can);
+/* HF_E_REFUSED, when it does not; `what`: a backup or a file. */
+int hf_need_key(struct hf_ctx *, const struct hf_chain *, const char *what, const char *profile);
 /* Asks each of the profile's stages whether its keys are there and go together. */
 int hf_check_stages(struct hf_run *, struct hf_ctx *);
 

@@ -54,6 +54,45 @@ json 0 audit odd
 equal 'the backup' "$id" "$(j '.results[0].id')"
 says 'passed over'
 
+# Without the key nobody can tell what was recorded: the component is looked at by itself, and that is said to be less.
+if [[ -e $BUILD/plugins/stage-age.so ]]; then
+    expect 0 key new --out "$T/key"
+    public=$(cat "$OUT")
+    mkdir "$T/sealed"
+    profile sealed <<END
+[profile]
+name = sealed
+
+[source]
+plugin = odd
+
+[stage encrypt]
+plugin = age
+identity = $T/key
+
+[sink local]
+plugin = dir
+path = $T/sealed
+END
+    sealed=$(backup sealed)
+    json 0 audit sealed
+    equal 'findings with the key' 'info:made:it' "$(codes)"
+    says 'was made \"oddly\"'
+    sed -i "s,^identity = .*,recipient = $public," "$ETC/conf.d/sealed.ini"
+    json 3 audit sealed
+    equal 'findings without the key' "warning:previous-sealed:$sealed info:made:it" "$(codes)"
+    holds '.results[0].audited and .results[0].id == null'
+    says 'was made never'
+    expect 3 audit sealed
+    says 'nothing wrong as far as that can be told' 'nothing is compared with this newest backup' 'audit where the key is'
+    expect 5 audit sealed --with error
+    says 'SOMETHING IS WRONG'
+    expect 8 audit sealed --with unreachable
+    sed -i "s,^recipient = .*,identity = $T/none," "$ETC/conf.d/sealed.ini" # one that is told, and is not there
+    expect 2 audit sealed
+    rm "$ETC/conf.d/sealed.ini"
+fi
+
 # A source that cannot do it: refused alone, left out of all.
 make_files "$DATA/config"
 simple_profile config files "$DATA/config"

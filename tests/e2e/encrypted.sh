@@ -83,6 +83,23 @@ tar -cC "$DATA" ledger | gzip | age -r "$public" >"$T/foreign/ledger_20260201_00
 expect 0 restore --artifact "$T/foreign/ledger_20260201_000000.tar.gz.age" --to "$T/foreign/out"
 same_tree "$DATA/ledger" "$T/foreign/out/ledger"
 
+# Under a name that no profile has, nobody says with which key; what is named as encrypted and is not, is damaged.
+cp "$T/foreign/ledger_20260201_000000.tar.gz.age" "$T/foreign/copy.tar.gz.age"
+expect 2 restore --artifact "$T/foreign/copy.tar.gz.age" --source ledger --to "$T/none"
+says "was made by stage 'age'" 'name the file as a backup of a profile'
+for name in empty.tar.gz.age empty.tar.gz; do
+    : >"$T/foreign/$name"
+    expect 5 restore --artifact "$T/foreign/$name" --source ledger --to "$T/none"
+    says "'$T/foreign/$name' is named '.${name##*.}'" 'take'
+done
+age -d -i "$T/key" "$T/foreign/copy.tar.gz.age" | gunzip >"$T/foreign/ledger.tar.age"
+expect 5 restore --artifact "$T/foreign/ledger.tar.age" --source ledger --to "$T/none"
+says "take '.age' off its name"
+absent "$T/none"
+mv "$T/foreign/ledger.tar.age" "$T/foreign/ledger.tar"
+expect 0 restore --artifact "$T/foreign/ledger.tar" --source ledger --to "$T/foreign/again"
+same_tree "$DATA/ledger" "$T/foreign/again/ledger"
+
 # Nothing is told: no days, no paths, no facts, no host.
 for word in 2026-01-30 "$DATA" "$T" records segments raw_sha256 xxh128 '"host"' base; do
     if grep -qF -- "$word" "$BACKUPS/$id.manifest.json"; then fail "the manifest tells '$word'"; fi
@@ -121,11 +138,16 @@ expect 0 backup ledger
 if grep -qF level-lowered "$OUT"; then fail 'digest was asked for, and is not less than that'; fi
 equal 'backups kept' 2 "$(ls "$BACKUPS"/ledger_*.manifest.json | wc -l)"
 expect 0 prune ledger
-expect 1 restore ledger --to "$T/none"
-says 'is encrypted, its manifest too'
+for how in '' --dry-run '--only 2026-01-30'; do
+    # shellcheck disable=SC2086
+    expect 4 restore ledger --to "$T/none" $how
+    says 'is encrypted, and profile' 'does not say with which key'
+    if grep -qF 'not read from' "$ERR" "$OUT"; then fail 'a sink is blamed for the key that is not here'; fi
+    absent "$T/none"
+done
+expect 4 restore --artifact "$BACKUPS/$second.tar.gz.age" --to "$T/none"
+says 'is encrypted, and profile' 'does not say with which key'
 absent "$T/none"
-expect 1 restore --artifact "$BACKUPS/$second.tar.gz.age" --to "$T/none"
-says 'no secret key here'
 
 # The wrong key says so, before anything is made and when something is read.
 profile_with ledger ledger "$DATA/ledger" "recipient = $public" "identity = $T/third"
@@ -141,11 +163,43 @@ chmod 640 "$T/third"
 expect 2 check ledger
 says 'can be read by others' 'chmod 600'
 
+# A key that is not there is a mistake in the profile, and no backup that is not found; nothing else needs it.
+profile_with ledger ledger "$DATA/ledger" "recipient = $public" "identity = $T/lost"
+for what in check backup verify restore; do
+    expect 2 $what ledger
+    says "$T/lost" 'where the secret key is not at hand'
+done
+expect 0 verify ledger --level digest
+expect 0 prune ledger
+expect 0 list
+
+# A new key: what the old one made is read as long as both are in the file.
+cat "$T/other" "$T/key" >"$T/both"
+chmod 600 "$T/both"
+profile_with ledger ledger "$DATA/ledger" "recipient = $other" "identity = $T/both"
+sleep 1
+third=$(backup ledger)
+earlier=$(cd "$BACKUPS" && printf '%s\n' ledger_*.manifest.json | sed 's/\.manifest\.json$//' | grep -vF "$third" | tail -1)
+expect 0 verify --all --level content
+for id in "$earlier" "$third"; do
+    rm -rf "$T/rotated"
+    expect 0 restore "$id" --to "$T/rotated"
+    same_tree "$DATA/ledger" "$T/rotated/ledger"
+done
+if age -d -i "$T/key" "$BACKUPS/$third.tar.gz.age" >/dev/null 2>&1; then fail 'the old key reads what is encrypted to the new'; fi
+age -d -i "$T/other" "$BACKUPS/$third.tar.gz.age" >/dev/null
+
 # An open manifest; age alone, without compression; the stages' order; what cannot seal.
 profile_with ledger ledger "$DATA/ledger" "identity = $T/key" 'manifest = open'
 sleep 1
 id=$(backup ledger)
 jq -e '.schema == 1 and .facts["2026-01-30"]' "$BACKUPS/$id.manifest.json" >/dev/null
+cp "$ETC/conf.d/ledger.ini" "$T/open"
+profile_with ledger ledger "$DATA/ledger" "recipient = $public" 'manifest = open'
+expect 4 restore ledger --to "$T/none"
+says 'is encrypted, and profile' 'does not say with which key'
+absent "$T/none"
+cp "$T/open" "$ETC/conf.d/ledger.ini"
 sed -i '/^\[stage compress/,/^$/d' "$ETC/conf.d/ledger.ini"
 sleep 1
 id=$(backup ledger)
