@@ -18,6 +18,8 @@ struct restore {
     const struct hf_restore_options *options;
     struct hf_instance *sinks[SINKS_MAX]; /* that have it, the best first */
     size_t sink_count;
+    size_t
+        spare_count; /* behind them: whose manifest says something else, or nothing; read when the others cannot help */
     struct hf_chain stages;
     struct hf_copies *copies;
     struct hf_manifest *manifest;
@@ -262,7 +264,7 @@ static int restore_backup(struct restore *self, struct hf_ctx *ctx, json_t *json
     if (rc != HF_OK)
         return rc;
     self->copies = hf_copies_new(&self->stages, self->manifest);
-    for (size_t i = 0; i < self->sink_count; i++)
+    for (size_t i = 0; i < self->sink_count + self->spare_count; i++)
         hf_copies_add(self->copies, self->sinks[i]);
     self->run->services.recorded_facts = self->manifest->facts;
     self->run->services.recorded_context = self->manifest->context;
@@ -316,7 +318,42 @@ static int load_manifest(struct restore *self, struct hf_ctx *ctx, const char *i
     return rc == HF_OK ? hf_seal_open(self->run, ctx, &self->manifest) : ctx->error.code;
 }
 
-/* The copies that nothing is read from, whatever becomes of the restore. */
+/* Has the sink artifacts of the backup that stand under no manifest, or under one that is not meant? */
+static bool has_something(const struct restore *self, const struct hf_catalog *catalog, const struct hf_backup *backup,
+                          const struct hf_instance *sink)
+{
+    for (size_t i = 0; i < backup->copy_count; i++)
+        if (backup->copies[i].sink == sink)
+            return true;
+    for (size_t i = 0; i < self->manifest->artifact_count; i++) {
+        hf_auto_free char *orphan = hf_strf("%s: %s", sink->name, self->manifest->artifacts[i].key);
+
+        for (size_t o = 0; o < catalog->orphans.count; o++)
+            if (strcmp(catalog->orphans.items[o], orphan) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* What is read of a part is held against its digest in the manifest that is meant, so that it does not matter what the
+ * sink's own says. */
+static void list_spares(struct restore *self, const struct hf_catalog *catalog, const struct hf_backup *backup)
+{
+    for (size_t i = 0; i < self->run->sink_count; i++) {
+        struct hf_instance *sink = self->run->sinks[i];
+        size_t total = self->sink_count + self->spare_count;
+        bool listed = total == SINKS_MAX;
+
+        for (size_t s = 0; s < self->sink_count; s++)
+            listed = listed || self->sinks[s] == sink;
+        if (!listed && has_something(self, catalog, backup, sink)) {
+            self->sinks[total] = sink;
+            self->spare_count++;
+        }
+    }
+}
+
+/* The copies that nothing is read from as long as others can help. */
 static void tell_others(const struct restore *self, const struct hf_backup *backup)
 {
     hf_auto_free char *key = hf_key_manifest(backup->id);
@@ -327,12 +364,12 @@ static void tell_others(const struct restore *self, const struct hf_backup *back
 
         if (copy->apart)
             hf_services_finding(&self->run->services, HF_WARNING, "another-backup", name,
-                                "it holds another backup under the name of '%s', and is not read from; that one is "
-                                "restored with --sink %s",
+                                "it holds another backup under the name of '%s', which is restored with --sink %s, and "
+                                "is read from only where no other can help",
                                 backup->id, name);
         else if (copy->unreadable)
             hf_services_finding(&self->run->services, HF_WARNING, "read-elsewhere", key,
-                                "sink '%s' is not read from: %s", name, copy->problem);
+                                "sink '%s' is read from only where no other can help: %s", name, copy->problem);
     }
 }
 
@@ -383,6 +420,8 @@ static int choose(struct restore *self, struct hf_ctx *ctx, struct hf_catalog *c
         return rc;
     hf_json_set_text(json, "id", backup->id);
     rc = load_backup(self, ctx, backup, json);
+    if (rc == HF_OK && options->sink == NULL)
+        list_spares(self, catalog, backup);
     tell_others(self, backup);
     return rc;
 }

@@ -135,4 +135,30 @@ json 0 verify config --level digest --sink a
 truncate -s 100 "$T/b/$id.manifest.json"
 json 0 restore "$id" --to "$T/out-config"
 whole_tree config
-holds '[.results[0].findings[] | select(.code == "read-elsewhere" and (.text | test("sink .b. is not read from")))] | length == 1'
+holds '[.results[0].findings[] | select(.code == "read-elsewhere" and (.text | test("sink .b. is read from only where no other can help")))] | length == 1'
+
+# The artifact is damaged in one sink and the manifest in another, or lost there: what is read is held against the manifest that
+# is right, so that both together are enough. What is in truth another backup cannot help, and never passes for this one.
+sed -i '/^\[sink c\]/,$d' "$ETC/conf.d/config.ini"
+rm -f "$T/a/"* "$T/b/"*
+other=$(backup config)
+date >"$DATA/config/stamp"
+id=$(backup config)
+cp "$T/b/$id.manifest.json" "$T/kept.json"
+flip "$T/a/$id.tar.gz" 3000000 7000000
+for harm in damaged lost sealed-off; do
+    case $harm in
+    damaged) truncate -s 100 "$T/b/$id.manifest.json" ;;
+    lost) rm "$T/b/$id.manifest.json" ;;
+    sealed-off) sed 's/"host": "/"host": "other-/' "$T/kept.json" >"$T/b/$id.manifest.json" ;;
+    esac
+    json 0 restore "$id" --to "$T/out-config"
+    equal "the manifest, $harm in b, is that of" a "$(j '.results[0].sink')"
+    holds '[.results[0].findings[] | select(.code == "read-elsewhere" and (.text | test("^read from sink .b.")))] | length >= 1'
+    whole_tree config
+    json 5 restore "$id" --to "$T/out-config" --sink a
+    absent "$T/out-config"
+done
+cp "$T/b/$other.tar.gz" "$T/b/$id.tar.gz"
+json 5 restore "$id" --to "$T/out-config"
+absent "$T/out-config"
