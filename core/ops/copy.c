@@ -56,10 +56,12 @@ static void copy_all(struct hf_copying *self, struct hf_ctx *ctx)
                            .work = work,
                            .arg = self};
 
+    free(self->tasks);
+    free(self->order);
     crew.tasks = self->tasks = hf_alloc_array(self->count + 1, sizeof(*self->tasks));
     self->order = hf_alloc_array(self->count + 1, sizeof(struct hf_copy_item *));
     for (size_t i = 0; i < self->count; i++) {
-        if (!self->items[i].todo)
+        if (!self->items[i].todo || self->items[i].outcome != NULL)
             continue;
         if (self->options->dry_run) {
             hf_copy_decide(&self->items[i], "would-copy", HF_EXIT_OK, NULL);
@@ -214,7 +216,9 @@ void hf_op_copy(const struct hf_world *world, struct hf_profile *profile, const 
     for (size_t i = 0; i < self.away.count; i++)
         hf_json_append(unreachable, json_string(self.away.items[i]));
     if (rc == HF_OK) {
-        copy_all(&self, &ctx);
+        do
+            copy_all(&self, &ctx);
+        while (hf_copying_reconsider(&self));
         for (size_t i = 0; i < self.count; i++)
             hf_json_append(copies, item_json(&self.items[i]));
     }

@@ -107,31 +107,77 @@ static bool have_item(const struct hf_copying *self, const char *id)
     return false;
 }
 
+/* Whether the target has it afterwards, as far as can be told: a backup that is damaged where it is, or where it would
+ * come from, stands in for no other, as in a prune. */
+static bool will_count(const struct hf_copy_item *item)
+{
+    const struct hf_copy *copy = item->todo && !item->unproven ? item->source : item->there;
+    bool comes = item->outcome == NULL ? item->todo : item->exit == HF_EXIT_OK;
+
+    return comes && copy->whole && !found_damaged(copy);
+}
+
 /* What the target's own rules would remove at once is not worth copying: else it would come back with every copying. */
 static void leave_out_unwanted(struct hf_copying *self)
 {
     struct hf_retained *weighed = hf_alloc_array(self->count + self->target->count + 1, sizeof(*weighed));
-    size_t count = self->count;
+    struct hf_copy_item **items = hf_alloc_array(self->count + 1, sizeof(struct hf_copy_item *));
+    size_t count = 0, own;
 
     for (size_t i = 0; i < self->count; i++) {
         const struct hf_backup *backup = self->items[i].backup;
 
-        weighed[i] = (struct hf_retained){.id = backup->id, .time_ms = backup->time_ms, .verified = true};
+        if (!will_count(&self->items[i]))
+            continue;
+        weighed[count] = (struct hf_retained){.id = backup->id, .time_ms = backup->time_ms, .verified = true};
+        items[count++] = &self->items[i];
     }
+    own = count;
     for (size_t i = 0; i < self->target->count; i++) {
         const struct hf_backup *backup = &self->target->backups[i];
 
-        if (!have_item(self, backup->id))
+        if (!have_item(self, backup->id) && backup->copies->whole && !found_damaged(backup->copies))
             weighed[count++] = (struct hf_retained){.id = backup->id, .time_ms = backup->time_ms, .verified = true};
     }
     hf_retention_decide(hf_profile_retention(self->run->profile, self->to->name), hf_time_now_ms(), weighed, count);
-    for (size_t i = 0; i < self->count; i++) {
-        if (!self->items[i].todo || self->items[i].unproven || !weighed[i].remove)
+    for (size_t i = 0; i < own; i++) {
+        if (items[i]->outcome != NULL || items[i]->unproven || !weighed[i].remove)
             continue;
-        self->items[i].todo = false;
-        hf_copy_decide(&self->items[i], "unwanted", HF_EXIT_OK, weighed[i].reason);
+        items[i]->todo = false;
+        items[i]->unwanted = true;
+        hf_copy_decide(items[i], "unwanted", HF_EXIT_OK, weighed[i].reason);
     }
+    free(items);
     free(weighed);
+}
+
+static void want_again(struct hf_copy_item *item)
+{
+    item->todo = true;
+    item->outcome = NULL;
+    free(hf_steal(item->reason));
+}
+
+bool hf_copying_reconsider(struct hf_copying *self)
+{
+    size_t before = 0, after = 0;
+    bool lost = false;
+
+    for (size_t i = 0; i < self->count; i++)
+        lost = lost || (self->items[i].todo && self->items[i].exit == HF_EXIT_DAMAGED);
+    if (!lost || !self->options->all)
+        return false;
+    for (size_t i = 0; i < self->count; i++) {
+        if (!self->items[i].unwanted)
+            continue;
+        before++;
+        want_again(&self->items[i]);
+        self->items[i].unwanted = false;
+    }
+    leave_out_unwanted(self);
+    for (size_t i = 0; i < self->count; i++)
+        after += self->items[i].unwanted;
+    return after < before;
 }
 
 int hf_copying_choose(struct hf_copying *self, struct hf_ctx *ctx)

@@ -17,6 +17,7 @@ struct hf_copy_item {
     const char *outcome, *advice; /* advice: may be NULL */
     char *reason;
     bool todo;
+    bool unwanted; /* by the target's own rules */
     bool unproven; /* it is there, whole by its size, and nobody has read it back: a copying was killed, maybe */
     uint64_t bytes;
     int64_t took_ms;
@@ -45,6 +46,9 @@ struct hf_copying {
 int hf_copying_choose(struct hf_copying *, struct hf_ctx *);
 /* The best copy to read that is not in the target, nor `but`; NULL: none is whole. */
 const struct hf_copy *hf_copying_source(const struct hf_copying *, const struct hf_backup *, const struct hf_copy *but);
+/* After the copying: what turned out to be damaged leaves its place in the target to others, that were unwanted.
+ * Whether there is something to do again. */
+bool hf_copying_reconsider(struct hf_copying *);
 void hf_copy_decide(struct hf_copy_item *, const char *outcome, int exit, const char *reason);
 /* It is not touched. another: what is in its place is another backup. */
 void hf_copy_decide_in_the_way(struct hf_copy_item *, const char *reason, bool another);

@@ -137,6 +137,31 @@ equal 'pruned' '[]' "$(j '[.results[0].items[] | select(.remove)] | tojson')"
 expect 0 copy config --to b
 says 'there already'
 
+# What is damaged stands in for no other: neither where it is read from, found out before or only now, nor where it is.
+newest=${ids[-1]} before=${ids[-2]}
+rm -f "$T/b/"*
+cp "$T/a/config_two_${newest#config_}.db.gz" "$T/two.gz"
+printf 'yyy' | dd of="$T/a/config_two_${newest#config_}.db.gz" bs=1 seek=300 conv=notrunc status=none
+json 5 copy --all --from a --to b
+equal 'outcomes' '["unwanted","copied","failed"]' "$(j '[.results[0].copies[].outcome] | tojson')"
+rm -f "$T/b/"*
+json 5 verify "$newest" --sink a
+json 5 copy --all --from a --to b
+equal 'outcomes' '["unwanted","copied","failed"]' "$(j '[.results[0].copies[].outcome] | tojson')"
+printf 'yyy' | dd of="$T/b/config_two_${before#config_}.db.gz" bs=1 seek=300 conv=notrunc status=none
+json 5 verify "$before" --sink b
+mkdir "$T/aside"
+mv "$T/a/"*"${newest#config_}"* "$T/a/"*"${before#config_}"* "$T/aside"
+json 0 copy --all --from a --to b
+equal 'outcomes' '["copied"]' "$(j '[.results[0].copies[].outcome] | tojson')"
+json 0 prune config --sink b
+equal 'pruned' '[]' "$(j '[.results[0].items[] | select(.remove)] | tojson')"
+mv "$T/aside/"* "$T/a"
+cp "$T/two.gz" "$T/a/config_two_${newest#config_}.db.gz"
+rm "$T/b/"*
+json 0 verify "$newest" --sink a
+json 0 copy config --from a --to b
+
 # A sink that does not answer may have more to copy.
 rm -rf "${T:?}/c"
 json 3 copy config --to b
