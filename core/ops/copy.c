@@ -60,7 +60,7 @@ static void copy_all(struct hf_copying *self, struct hf_ctx *ctx)
     free(self->order);
     crew.tasks = self->tasks = hf_alloc_array(self->count + 1, sizeof(*self->tasks));
     self->order = hf_alloc_array(self->count + 1, sizeof(struct hf_copy_item *));
-    for (size_t i = 0; i < self->count; i++) {
+    for (size_t i = self->count; i-- > 0;) { /* the newest first: it is what is wanted, whatever interrupts */
         if (!self->items[i].todo || self->items[i].outcome != NULL)
             continue;
         if (self->options->dry_run) {

@@ -123,6 +123,20 @@ static int check_digest(struct transfer *self, struct hf_ctx *ctx, const struct 
     return HF_OK;
 }
 
+/* The target may refuse before anything is read. */
+static int expect(struct transfer *self, struct hf_ctx *ctx)
+{
+    const struct hf_sink *ops = &self->to->loaded->sink;
+    uint64_t bytes = 0;
+
+    if (ops->expect == NULL)
+        return HF_OK;
+    for (size_t i = 0; i < self->manifest->artifact_count; i++)
+        bytes += self->manifest->artifacts[i].bytes;
+    hf_instance_enter(self->to, ctx);
+    return hf_instance_leave(self->to, ctx, ops->expect(self->to->self, ctx, bytes));
+}
+
 static int prepare(struct transfer *self, struct hf_ctx *ctx, void *put)
 {
     if (self->to->loaded->sink.put_prepare == NULL)
@@ -235,7 +249,9 @@ int hf_transfer(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *from
     if (rc != HF_OK)
         return rc;
     self.puts = hf_alloc_array(self.manifest->artifact_count + 1, sizeof(*self.puts));
-    rc = fetch_all(&self, ctx, threads);
+    rc = expect(&self, ctx);
+    if (rc == HF_OK)
+        rc = fetch_all(&self, ctx, threads);
     if (rc == HF_OK)
         rc = publish(&self, ctx, text, size);
     for (size_t i = 0; i < self.manifest->artifact_count; i++)

@@ -83,8 +83,9 @@ struct hf_sink {
     /* Where a person finds the object ("/backups/x.gz"), in at most `size` bytes with the final NUL. Optional. */
     void (*locate)(void *self, const char *key, char *text, size_t size);
 
-    /* A backup of about `bytes` (0: unknown) is to be stored. Called once, before its source is asked for anything and
-     * before any put: HF_E_REFUSED when it would have no room. Changes nothing. Optional. */
+    /* A backup of about `bytes` (0: unknown) is to be stored. Called once for each, before its source is asked for anything,
+     * or any of it is read from another sink, and before any put of it: HF_E_REFUSED when it would have no room. Changes
+     * nothing. Optional. */
     int (*expect)(void *self, struct hf_ctx *, uint64_t bytes);
 };
 

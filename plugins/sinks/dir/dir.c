@@ -44,6 +44,7 @@ static void sink_close(void *opaque)
     dir_unlock(self);
     free(self->path);
     free(self->owner);
+    pthread_mutex_destroy(&self->room);
     free(self);
 }
 
@@ -72,6 +73,7 @@ static int sink_open(struct hf_ctx *ctx, const struct hf_config *config, void **
 {
     struct dir *self = calloc(1, sizeof(*self));
     if (self) {
+        pthread_mutex_init(&self->room, NULL);
         self->lock = self->lock_folder = -1;
         self->path = strdup(dir_host->get_string(config, "path"));
     }

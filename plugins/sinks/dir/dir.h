@@ -7,6 +7,7 @@
 #ifndef HOLDFAST_SINK_DIR_H
 #define HOLDFAST_SINK_DIR_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -28,6 +29,7 @@ struct dir {
     bool create;
     uint64_t reserve; /* bytes, or parts in 10000 of the file system; 0: none */
     bool reserve_is_share;
+    pthread_mutex_t room;  /* held while somebody looks whether there is room for an object, and takes it */
     int lock, lock_folder; /* -1: not locked */
     char lock_name[sizeof(DIR_LOCK_PREFIX) + DIR_PARTIAL_KEY_MAX];
 };
@@ -59,6 +61,10 @@ int dir_reserve_parse(struct dir *self, struct hf_ctx *ctx, const char *text);
 /* Would `bytes` more leave less than the reserve? Fails with `code` then: HF_E_REFUSED before a run, HF_E_NOSPACE in
  * it. */
 int dir_reserve_check(const struct dir *self, struct hf_ctx *ctx, int folder, uint64_t bytes, int code);
+/* Takes so much of the disk for a file now, where its file system can: what has no room fails before it is written, and
+ * two that are written at once do not both run into the end. *ret_taken: whether it did. */
+int dir_room_take(const struct dir *self, struct hf_ctx *ctx, int fd, const char *name, uint64_t bytes,
+                  bool *ret_taken);
 /* Objects that describe others: small, and needed to remove some. The reserve does not hold them up. */
 bool dir_is_record(const struct hf_put_request *request);
 int dir_expect(void *self, struct hf_ctx *ctx, uint64_t bytes);

@@ -69,6 +69,19 @@ static int create_file(struct put *put, struct hf_ctx *ctx, const char *owner)
     return HF_OK;
 }
 
+static int take_room(struct dir *self, struct put *put, struct hf_ctx *ctx, uint64_t bytes)
+{
+    bool taken = false;
+    pthread_mutex_lock(&self->room);
+    int status = dir_reserve_check(self, ctx, put->folder, bytes, HF_E_NOSPACE);
+    if (status == HF_OK)
+        status = dir_room_take(self, ctx, put->fd, put->key, bytes, &taken);
+    pthread_mutex_unlock(&self->room);
+    if (taken)
+        put->checked = bytes;
+    return status;
+}
+
 int dir_put_begin(void *opaque, struct hf_ctx *ctx, const struct hf_put_request *request, void **ret_put)
 {
     int status = dir_key_check(ctx, request->key);
@@ -87,12 +100,12 @@ int dir_put_begin(void *opaque, struct hf_ctx *ctx, const struct hf_put_request 
     if (status == HF_OK)
         status = check_free_name(put, ctx);
     put->is_record = dir_is_record(request);
-    if (status == HF_OK && !put->is_record)
-        status = dir_reserve_check(put->self, ctx, put->folder, request->size_hint, HF_E_NOSPACE);
     if (status == HF_OK)
         status = create_file(put, ctx, HF_HAS(request, owner) ? request->owner : request->key);
+    if (status == HF_OK && !put->is_record)
+        status = take_room(opaque, put, ctx, request->size_hint);
     if (status != HF_OK) {
-        put_free(put);
+        dir_put_abort(put, ctx);
         return status;
     }
     *ret_put = put;

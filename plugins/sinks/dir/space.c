@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SHARE_WHOLE = 10000, RECORD_MAX = 64 << 20 };
+enum { SHARE_WHOLE = 10000, RECORD_MAX = 64 << 20, ROOM_MIN = 1 << 20 };
 
 /* "12.5%" as parts in 10000; 0 when it is none. */
 static uint64_t parse_share(const char *text)
@@ -50,6 +50,17 @@ int dir_reserve_parse(struct dir *self, struct hf_ctx *ctx, const char *text)
                           text);
 }
 
+int dir_room_take(const struct dir *self, struct hf_ctx *ctx, int fd, const char *name, uint64_t bytes, bool *ret_taken)
+{
+    if (bytes < ROOM_MIN || bytes > INT64_MAX)
+        return HF_OK;
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0)
+        *ret_taken = true;
+    else if (errno == ENOSPC || errno == EDQUOT)
+        return dir_fail(self, ctx, errno, "make room for", name);
+    return HF_OK; /* NFS before 4.2 cannot, for one: the writing will tell */
+}
+
 bool dir_is_record(const struct hf_put_request *request)
 {
     const char *dot = strrchr(request->key, '.');
@@ -81,8 +92,8 @@ int dir_reserve_check(const struct dir *self, struct hf_ctx *ctx, int folder, ui
     else if (code == HF_E_REFUSED)
         dir_host->fail(
             ctx, code,
-            "about %llu MiB, as many as the previous backup has, would leave less than the reserve of %llu MiB "
-            "in '%s', where %llu MiB are free",
+            "about %llu MiB, as many as the backup is expected to have, would leave less than the reserve of "
+            "%llu MiB in '%s', where %llu MiB are free",
             mib(bytes), mib(reserve), self->path, mib(available));
     else
         dir_host->fail(ctx, code, "the backup would leave less than the reserve of %llu MiB in '%s'", mib(reserve),
