@@ -326,8 +326,8 @@ static size_t report_sinks(struct backup *self, bool stored)
 static struct hf_wish wish_of(const struct backup *self)
 {
     if (self->options->level >= 0)
-        return (struct hf_wish){self->options->level, true};
-    return (struct hf_wish){self->run->profile->level, self->run->profile->level_insists};
+        return (struct hf_wish){.level = self->options->level, .insists = true};
+    return (struct hf_wish){.level = self->run->profile->level, .insists = self->run->profile->level_insists};
 }
 
 /* What can be known beforehand to go wrong with the stages. */

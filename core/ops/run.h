@@ -75,6 +75,7 @@ int hf_exit_of_making(int code);
 struct hf_wish {
     int level;
     bool insists; /* somebody said so: if it cannot be done, that is a failure, and not a lower level */
+    bool reads;   /* what may be read only is verified, too: that it cannot be recorded is a finding, not-recorded */
 };
 /* Verifies one backup in one sink, as its manifest there says, and records the outcome beside it. `ret_check`: as in the
  * report of verify. Fails only when the check itself could not be made; damage is in *ret_whole. */

@@ -176,14 +176,25 @@ static bool says_less(const struct check *check, const struct hf_verified *recor
     return less;
 }
 
+/* The sink may be read, and not written: by these rights, or now. */
+static bool only_reads(int rc)
+{
+    return rc == HF_E_AUTH || rc == HF_E_REFUSED || rc == HF_E_NOSPACE;
+}
+
 /* Damage must be told, also where no record of it can be kept: on a full disk, say. */
-static int keep_record(struct check *check, struct hf_ctx *ctx, const struct hf_verified *record)
+static int keep_record(struct check *check, struct hf_ctx *ctx, const struct hf_verified *record, bool reads)
 {
     int rc = says_less(check, record) ? HF_OK : hf_verified_write(ctx, check->sink, check->manifest->id, record);
 
-    if (rc == HF_OK || record->whole)
+    if (rc == HF_OK || (record->whole && !(reads && only_reads(rc))))
         return rc;
-    hf_log(HF_LOG_WARNING, NULL, "the damage to '%s' could not be recorded: %s", check->manifest->id, ctx->error.text);
+    if (record->whole)
+        hf_services_finding(&check->services, HF_WARNING, "not-recorded", check->manifest->id,
+                            "it is whole, and that could not be recorded: %s", ctx->error.text);
+    else
+        hf_log(HF_LOG_WARNING, NULL, "the damage to '%s' could not be recorded: %s", check->manifest->id,
+               ctx->error.text);
     hf_error_clear(&ctx->error);
     return HF_OK;
 }
@@ -299,10 +310,9 @@ static int verify_now(struct hf_run *run, struct hf_ctx *outer, struct hf_instan
         record.whole = record.errors == 0;
         record.time_ms = hf_time_now_ms();
         verdict->whole = record.whole;
-        verdict->check = check_json(&check, record.whole, started);
-        rc = keep_record(&check, &ctx, &record);
-        if (rc != HF_OK)
-            json_decref(hf_steal(verdict->check));
+        rc = keep_record(&check, &ctx, &record, verdict->wish.reads);
+        if (rc == HF_OK)
+            verdict->check = check_json(&check, record.whole, started);
     }
     hf_services_clear(&check.services);
     hf_manifest_free(manifest);
@@ -382,12 +392,23 @@ static bool tell_apart(struct hf_backup *backup, json_t *const *check_of)
     return told;
 }
 
+static bool has_finding(const json_t *check, const char *code)
+{
+    const json_t *findings = json_object_get(check, "findings");
+
+    for (size_t i = 0; i < json_array_size(findings); i++)
+        if (strcmp(json_string_value(json_object_get(json_array_get(findings, i), "code")), code) == 0)
+            return true;
+    return false;
+}
+
 static int verify_one(struct hf_run *run, struct hf_backup *backup, const struct hf_verify_options *options,
                       struct hf_wish wish, json_t *checks)
 {
     hf_auto_free json_t **check_of = hf_alloc_array(backup->copy_count, sizeof(*check_of)); /* borrowed */
     int worst = HF_EXIT_OK;
 
+    wish.reads = true;
     for (size_t i = 0; i < backup->copy_count; i++) {
         struct hf_copy *copy = &backup->copies[i];
         struct hf_ctx ctx = hf_run_ctx(run);
@@ -412,10 +433,12 @@ static int verify_one(struct hf_run *run, struct hf_backup *backup, const struct
             int exit = rc != HF_OK ? hf_exit_of_code(rc) : HF_EXIT_DAMAGED;
 
             /* An unreadable manifest, too, is damage; what could not be checked outranks nothing but success. */
-            if (worst == HF_EXIT_OK || exit == HF_EXIT_DAMAGED)
+            if (worst == HF_EXIT_OK || worst == HF_EXIT_PARTIAL || exit == HF_EXIT_DAMAGED)
                 worst = exit;
             if (exit == HF_EXIT_INTERRUPTED)
                 return exit;
+        } else if (worst == HF_EXIT_OK && has_finding(check_of[i], "not-recorded")) {
+            worst = HF_EXIT_PARTIAL;
         }
     }
     return tell_apart(backup, check_of) ? HF_EXIT_DAMAGED : worst;
@@ -424,10 +447,10 @@ static int verify_one(struct hf_run *run, struct hf_backup *backup, const struct
 static struct hf_wish chosen_level(const struct hf_verify_options *options, const struct hf_profile *profile)
 {
     if (options->level >= 0)
-        return (struct hf_wish){options->level, true};
+        return (struct hf_wish){.level = options->level, .insists = true};
     if (profile->level == HF_LEVEL_NONE)
-        return (struct hf_wish){HF_LEVEL_CONTENT, false};
-    return (struct hf_wish){profile->level, profile->level_insists};
+        return (struct hf_wish){.level = HF_LEVEL_CONTENT, .insists = false};
+    return (struct hf_wish){.level = profile->level, .insists = profile->level_insists};
 }
 
 static int verify_all(struct hf_run *run, struct hf_ctx *ctx, const struct hf_verify_options *options, json_t *checks,
