@@ -80,7 +80,7 @@ static void consider(const struct hf_copying *self, const struct hf_backup *back
 
     item->backup = backup;
     item->source = hf_copying_source(self, backup, NULL);
-    if (there != NULL && there->whole && !found_damaged(there) && another_is_there(self, backup, there))
+    if (there != NULL && !there->unreadable && !found_damaged(there) && another_is_there(self, backup, there))
         hf_copy_decide_in_the_way(item, "another backup of the same name is there", true);
     else if (there != NULL && there->whole && !found_damaged(there) &&
              (self->options->dry_run || !never_checked(there)))

@@ -106,6 +106,10 @@ json 0 verify "${ids[1]}" --sink b
 sed -i 's/"host": "/"host": "other-/' "$T/b/${ids[1]}.manifest.json"
 json 4 copy "${ids[1]}" --from c --to b --replace
 says 'another backup of the same name' 'never touches another backup'
+mv "$T/b/${ids[1]}.sha256" "$T/b.sha256" # nor when something of it is missing, unless a verification says so
+json 4 copy "${ids[1]}" --from c --to b --replace
+says 'another backup of the same name'
+mv "$T/b.sha256" "$T/b/${ids[1]}.sha256"
 json 4 copy "${ids[1]}" --to b
 json 4 copy "${ids[1]}" --to c
 json 0 list
