@@ -22,6 +22,7 @@ struct put {
     int folder, fd;
     uint64_t written, flushed, dropped; /* written >= flushed (begun) >= dropped (on the disk, out of the cache) */
     uint64_t checked;                   /* so many bytes were found to leave the reserve alone */
+    uint64_t taken;                     /* so much of the disk is its own since it began */
     bool prepared, is_record;
     struct stat file; /* once prepared */
     char *key;
@@ -78,7 +79,7 @@ static int take_room(struct dir *self, struct put *put, struct hf_ctx *ctx, uint
         status = dir_room_take(self, ctx, put->fd, put->key, bytes, &taken);
     pthread_mutex_unlock(&self->room);
     if (taken)
-        put->checked = bytes;
+        put->checked = put->taken = bytes;
     return status;
 }
 
@@ -174,6 +175,9 @@ int dir_put_prepare(void *opaque, struct hf_ctx *ctx)
     int status = dir_owner_set(put->self, ctx, put->fd, put->key);
     if (status != HF_OK)
         return status;
+    /* It became smaller than was expected, and keeps no more. */
+    if (put->taken > put->written && ftruncate(put->fd, (off_t)put->written) != 0)
+        return dir_fail(put->self, ctx, errno, "give back what is left over of", put->key);
     if (fstat(put->fd, &put->file) != 0)
         return dir_fail(put->self, ctx, errno, "look at", put->key);
     if (fsync(put->fd) != 0)

@@ -138,6 +138,28 @@ START_TEST(test_put_and_get)
 }
 END_TEST
 
+/* The disk is taken for what is expected, and what was not needed is given back. */
+START_TEST(test_room)
+{
+    enum { EXPECTED = 8 << 20, WRITTEN = 100000 };
+    struct sink sink = sink_new((const char *const[]){NULL}, false);
+    struct hf_ctx *ctx = sink_ctx(&sink);
+    struct hf_put_request request = {
+        .size = sizeof(request), .key = "p_20260201_120000.tar", .media = "application/x-tar", .size_hint = EXPECTED};
+    struct stat st;
+    char text[400];
+    void *put = NULL;
+    ck_assert_int_eq(sink.ops->put_begin(sink.self, ctx, &request, &put), HF_OK);
+    ck_assert_int_eq(put_bytes(&sink, put, WRITTEN, 'x'), HF_OK);
+    ck_assert_int_eq(sink.ops->put_commit(put, ctx), HF_OK);
+    sink.ops->locate(sink.self, request.key, text, sizeof(text));
+    ck_assert_int_eq(stat(text, &st), 0);
+    ck_assert_int_eq(st.st_size, WRITTEN);
+    ck_assert_int_lt(st.st_blocks * 512, EXPECTED / 2);
+    sink_free(&sink);
+}
+END_TEST
+
 START_TEST(test_short_writes)
 {
     struct sink sink = sink_new(NULL, false);
@@ -521,6 +543,7 @@ int main(void)
     TCase *tcase = tcase_create("sink");
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, test_put_and_get);
+    tcase_add_test(tcase, test_room);
     tcase_add_test(tcase, test_short_writes);
     tcase_add_test(tcase, test_ranges);
     tcase_add_test(tcase, test_list);
