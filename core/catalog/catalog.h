@@ -110,6 +110,10 @@ struct hf_commit {
 };
 /* Checks the manifest (hf_manifest_check), and that none of its keys is taken (HF_E_EXISTS). */
 int hf_commit_begin(struct hf_ctx *, struct hf_instance *sink, const struct hf_manifest *, struct hf_commit *);
+/* The same for a copying: when it is interrupted, what it has made visible waits some days (HF_COPYING_HOURS) for another, which
+ * begins with it again. ret_had: per artifact, whether it is there already, put by a copying of this profile's lock. */
+int hf_commit_resume(struct hf_ctx *, struct hf_instance *sink, const struct hf_manifest *, struct hf_commit *,
+                     bool *ret_had);
 /* The manifest's text becomes visible; a failure when another run has taken the backup for dead and taken it back. */
 int hf_commit_show(struct hf_ctx *, struct hf_instance *sink, const char *id, const char *text, size_t size,
                    struct hf_commit *);

@@ -45,15 +45,16 @@ static int refuse_taken(struct hf_ctx *ctx, struct hf_instance *sink, const char
 }
 
 static int write_record(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest,
-                        const char *kind)
+                        const char *kind, uint64_t hours)
 {
     __attribute__((cleanup(hf_record_clear))) struct hf_record record = hf_record_of(manifest, kind, sink->writer);
 
+    record.hours = hours;
     return hf_record_write(ctx, sink, &record);
 }
 
-int hf_commit_begin(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest,
-                    struct hf_commit *commit)
+static int begin(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest, uint64_t hours,
+                 struct hf_commit *commit)
 {
     hf_auto_free char *manifest_key = NULL, *sha256_key = NULL;
     int rc = hf_manifest_check(ctx, "the new backup's manifest", manifest);
@@ -68,9 +69,86 @@ int hf_commit_begin(struct hf_ctx *ctx, struct hf_instance *sink, const struct h
     for (size_t i = 0; i < manifest->artifact_count && rc == HF_OK; i++)
         rc = refuse_taken(ctx, sink, manifest->artifacts[i].key);
     if (rc == HF_OK)
-        rc = write_record(ctx, sink, manifest, HF_COMMIT);
+        rc = write_record(ctx, sink, manifest, HF_COMMIT, hours);
     if (rc == HF_E_EXISTS && ctx->error.hint == NULL)
         rc = hf_hint(ctx, "another machine began a backup in the same second: let them begin at different times");
+    commit->begun = rc == HF_OK;
+    return rc;
+}
+
+int hf_commit_begin(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest,
+                    struct hf_commit *commit)
+{
+    return begin(ctx, sink, manifest, 0, commit);
+}
+
+static bool same_objects(const struct hf_record *one, const struct hf_record *other)
+{
+    bool same = one->count == other->count;
+
+    for (size_t i = 0; same && i < one->count; i++)
+        same =
+            strcmp(one->objects[i].key, other->objects[i].key) == 0 && one->objects[i].bytes == other->objects[i].bytes;
+    return same;
+}
+
+/* Is there the record of a copying of the same objects, by a run that shared our lock, and therefore has ended? */
+static int find_copying(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest,
+                        bool *ret_same)
+{
+    __attribute__((cleanup(hf_record_clear))) struct hf_record wanted = hf_record_of(manifest, HF_COMMIT, NULL);
+    __attribute__((cleanup(hf_record_clear))) struct hf_record record = {0};
+    struct hf_ctx aside = hf_ctx_aside(ctx);
+    int rc = hf_record_read(&aside, sink, manifest->id, HF_COMMIT, &record);
+
+    if (rc == HF_E_NOTFOUND || rc == HF_E_CORRUPT) { /* the beginning will tell */
+        hf_error_clear(&aside.error);
+        return HF_OK;
+    }
+    if (rc == HF_OK && !hf_record_ours(&record, sink)) {
+        hf_fail(&aside, HF_E_BUSY, "%s: another machine's run is storing '%s'", sink->who, manifest->id);
+        rc = hf_hint(&aside, "when it does not end, what it left is taken back by a run that finds it old enough");
+    } else if (rc == HF_OK) {
+        *ret_same = record.hours > 0 && same_objects(&record, &wanted);
+        if (!*ret_same)
+            rc = hf_record_settle(&aside, sink, manifest->id, HF_COMMIT, HF_SETTLE_NOW, 0);
+    }
+    hf_error_merge(&ctx->error, &aside.error);
+    return rc;
+}
+
+/* What is there of an artifact that the record names is whole: none is put before it was read to its end. */
+static int look_had(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest, bool *ret_had)
+{
+    int rc = HF_OK;
+
+    for (size_t i = 0; rc == HF_OK && i < manifest->artifact_count; i++) {
+        const struct hf_manifest_artifact *artifact = &manifest->artifacts[i];
+        uint64_t bytes = 0;
+
+        rc = hf_object_stat(ctx, sink, artifact->key, &ret_had[i], &bytes);
+        if (rc == HF_OK && ret_had[i] && bytes != artifact->bytes)
+            rc = refuse_taken(ctx, sink, artifact->key);
+    }
+    return rc;
+}
+
+int hf_commit_resume(struct hf_ctx *ctx, struct hf_instance *sink, const struct hf_manifest *manifest,
+                     struct hf_commit *commit, bool *ret_had)
+{
+    hf_auto_free char *manifest_key = hf_key_manifest(manifest->id), *sha256_key = hf_key_sha256(manifest->id);
+    bool same = false;
+    int rc = hf_manifest_check(ctx, "the copy's manifest", manifest);
+
+    if (rc == HF_OK)
+        rc = find_copying(ctx, sink, manifest, &same);
+    if (rc < 0 || !same)
+        return rc < 0 ? rc : begin(ctx, sink, manifest, HF_COPYING_HOURS, commit);
+    rc = refuse_taken(ctx, sink, manifest_key);
+    if (rc == HF_OK)
+        rc = hf_object_remove(ctx, sink, sha256_key); /* it is written anew */
+    if (rc == HF_OK)
+        rc = look_had(ctx, sink, manifest, ret_had);
     commit->begun = rc == HF_OK;
     return rc;
 }
@@ -147,7 +225,7 @@ static int abort_commit(struct hf_ctx *ctx, struct hf_instance *sink, const stru
     if (rc == HF_OK)
         rc = look(ctx, sink, manifest->id, HF_COMMIT, &found);
     if (rc == HF_OK && found == FOUND_OURS)
-        rc = hf_record_settle(ctx, sink, manifest->id, HF_COMMIT, true, 0);
+        rc = hf_record_settle(ctx, sink, manifest->id, HF_COMMIT, HF_SETTLE_NOW, 0);
     else if (rc == HF_OK && found == FOUND_NOTHING)
         rc = abort_unrecorded(ctx, sink, manifest);
     return rc;
@@ -178,7 +256,7 @@ static int begin_removal(struct hf_ctx *ctx, struct hf_instance *sink, const str
     if (rc == HF_OK && (found == FOUND_OURS || found == FOUND_SPOILED)) /* left by a removal that failed */
         rc = hf_object_remove(&aside, sink, key);
     if (rc == HF_OK && found != FOUND_OTHERS)
-        rc = write_record(&aside, sink, manifest, HF_REMOVING);
+        rc = write_record(&aside, sink, manifest, HF_REMOVING, 0);
     if (rc == HF_E_EXISTS || (rc == HF_OK && found == FOUND_OTHERS)) {
         hf_error_clear(&aside.error);
         rc = hf_fail(&aside, HF_E_BUSY, "%s: another run is removing backup '%s'", sink->who, manifest->id);

@@ -141,6 +141,8 @@ char *hf_record_text(const struct hf_record *record)
         hf_json_write_member(&text, "writer", record->writer);
         hf_text_addf(&text, ",\n ");
     }
+    if (record->hours > 0)
+        hf_text_addf(&text, "\"hours\": %llu,\n ", (unsigned long long)record->hours);
     hf_text_addf(&text, "\"objects\": [");
     for (size_t i = 0; i < record->count; i++)
         hf_text_addf(&text, "%s\n  {\"key\": \"%s\", \"bytes\": %llu}", i > 0 ? "," : "", record->objects[i].key,
@@ -254,6 +256,7 @@ int hf_record_parse(struct hf_ctx *ctx, const char *key, const char *id, const c
         {"kind", HF_SCAN_TEXT, offsetof(struct record_file, record.kind), WORD_MAX, NULL},
         {"id", HF_SCAN_TEXT, offsetof(struct record_file, record.id), HF_KEY_MAX, NULL},
         {"writer", HF_SCAN_MAY_TEXT, offsetof(struct record_file, record.writer), WORD_MAX, NULL},
+        {"hours", HF_SCAN_MAY_SIZE, offsetof(struct record_file, record.hours), HF_RECORD_HOURS_MAX, NULL},
         {"objects", HF_SCAN_CALL, offsetof(struct record_file, record), 0, read_objects},
     };
     hf_auto_free char *what = hf_strf("record '%s'", key);

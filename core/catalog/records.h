@@ -20,6 +20,8 @@ enum { HF_RECORD_MAX_BYTES = 64 * 1024 * 1024, HF_VERIFIED_MAX_BYTES = 64 * 1024
 /* The longest that the last step of a run, from its commit record to its manifest, is granted where others cannot ask it
  * whether it is alive. */
 enum { HF_OTHERS_AFTER_HOURS = 6 };
+/* How long what a copying that was interrupted has brought waits for another to go on with it. */
+enum { HF_COPYING_HOURS = 48, HF_RECORD_HOURS_MAX = 24 * 366 };
 
 /* The key ends as one of these records does, so no artifact may have it. */
 bool hf_key_record(const char *key);
@@ -35,6 +37,7 @@ struct hf_record_object {
 struct hf_record {
     char *id, *kind; /* HF_COMMIT, HF_REMOVING                         */
     char *writer;    /* hf_instance.writer of who wrote it; NULL: none */
+    uint64_t hours;  /* a copying's: so long it may be gone on with; 0: not at all */
     struct hf_record_object *objects;
     size_t count, room;
 };
@@ -53,9 +56,11 @@ bool hf_record_ours(const struct hf_record *, const struct hf_instance *sink);
 /* Removes what the record names, and only what has the size that it says: anything else somebody else put there. HF_END when
  * the sink has locked one of them. */
 int hf_record_remove_named(struct hf_ctx *, struct hf_instance *sink, const struct hf_record *);
-/* Takes what it records to its end. `alone`: no run but ours is at work in the sink; else another's is left alone until it is
- * HF_OTHERS_AFTER_HOURS old by modified_ms, the sink's time. */
-int hf_record_settle(struct hf_ctx *, struct hf_instance *sink, const char *id, const char *kind, bool alone,
+/* Takes what it records to its end. HF_SETTLE_ALONE: no run but ours is at work in the sink; HF_SETTLE_AMONG: another's is left
+ * alone until it is HF_OTHERS_AFTER_HOURS old, or its own hours if these are more, by modified_ms, the sink's time. Ours is left
+ * alone for its hours, but for HF_SETTLE_NOW. */
+enum hf_settle { HF_SETTLE_AMONG, HF_SETTLE_ALONE, HF_SETTLE_NOW };
+int hf_record_settle(struct hf_ctx *, struct hf_instance *sink, const char *id, const char *kind, enum hf_settle how,
                      int64_t modified_ms);
 /* HF_E_CORRUPT unless it is a record of this kind, for this id, naming none but artifacts and the checksum file of the
  * id. */

@@ -19,9 +19,19 @@ enum { HOUR_MS = 3600 * 1000 };
 
 /* In the sink's time, which machines that can write to it share but for minutes; one without a time, or of the future,
  * is never old. */
-static bool is_old(int64_t modified_ms)
+static bool is_old(const struct hf_record *record, int64_t modified_ms)
 {
-    return modified_ms > 0 && hf_time_now_ms() - modified_ms >= (int64_t)HF_OTHERS_AFTER_HOURS * HOUR_MS;
+    uint64_t hours = record->hours > HF_OTHERS_AFTER_HOURS ? record->hours : HF_OTHERS_AFTER_HOURS;
+
+    return modified_ms > 0 && hf_time_now_ms() - modified_ms >= (int64_t)hours * HOUR_MS;
+}
+
+/* Of our own: what a copying has brought waits for the next to go on with it. */
+static bool waits(const struct hf_record *record, int64_t modified_ms)
+{
+    int64_t age_ms = hf_time_now_ms() - modified_ms, most_ms = (int64_t)record->hours * HOUR_MS;
+
+    return modified_ms > 0 && age_ms < most_ms && age_ms > -most_ms;
 }
 
 /* A commit goes on as a removal. HF_END: another run does it already. */
@@ -76,27 +86,29 @@ static int settle_spoiled(struct hf_ctx *ctx, struct hf_instance *sink, const ch
     return HF_OK;
 }
 
-static int settle(struct hf_ctx *ctx, struct hf_instance *sink, struct hf_record *record, bool complete, bool alone,
-                  int64_t modified_ms)
+static int settle(struct hf_ctx *ctx, struct hf_instance *sink, struct hf_record *record, bool complete,
+                  enum hf_settle how, int64_t modified_ms)
 {
     hf_auto_free char *key = hf_record_key(record->id, record->kind);
-    bool dead = alone || hf_record_ours(record, sink);
+    bool ours = hf_record_ours(record, sink), dead = ours || how != HF_SETTLE_AMONG;
     int rc = HF_OK;
 
-    if (!dead && !is_old(modified_ms)) {
-        hf_log(HF_LOG_INFO, sink->who,
-               "'%s' is another run's, at work or dead for less than %d hours, and is left alone", key,
-               HF_OTHERS_AFTER_HOURS);
+    if (!dead && !is_old(record, modified_ms)) {
+        hf_log(HF_LOG_INFO, sink->who, "'%s' is another run's, at work or dead for not long, and is left alone", key);
         return HF_OK;
     }
     if (complete)
         return hf_object_remove(ctx, sink, key);
+    if (ours && how != HF_SETTLE_NOW && waits(record, modified_ms)) {
+        hf_log(HF_LOG_INFO, sink->who, "what has been copied of '%s' waits for the copying to go on", record->id);
+        return HF_OK;
+    }
     if (!dead && strcmp(record->kind, HF_COMMIT) == 0)
         rc = take_over(ctx, sink, record);
     return rc == HF_OK ? finish(ctx, sink, record) : rc;
 }
 
-int hf_record_settle(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, const char *kind, bool alone,
+int hf_record_settle(struct hf_ctx *ctx, struct hf_instance *sink, const char *id, const char *kind, enum hf_settle how,
                      int64_t modified_ms)
 {
     hf_auto_free char *key = hf_record_key(id, kind), *manifest_key = hf_key_manifest(id);
@@ -112,7 +124,7 @@ int hf_record_settle(struct hf_ctx *ctx, struct hf_instance *sink, const char *i
     if (rc == HF_OK)
         rc = hf_record_read(&aside, sink, id, kind, &record);
     if (rc == HF_OK) {
-        rc = settle(&aside, sink, &record, complete, alone, modified_ms);
+        rc = settle(&aside, sink, &record, complete, how, modified_ms);
     } else if (rc == HF_E_NOTFOUND) { /* its run has ended */
         hf_error_clear(&aside.error);
         rc = HF_OK;
@@ -187,6 +199,7 @@ int hf_catalog_sweep(struct hf_ctx *ctx, struct hf_instance *sink, const char *p
     hf_instance_enter(sink, ctx);
     rc = hf_instance_leave(sink, ctx, ops->list(sink->self, ctx, prefix, each_object, &found));
     for (size_t i = 0; i < found.count && rc == HF_OK; i++)
-        rc = hf_record_settle(ctx, sink, found.items[i].id, found.items[i].kind, alone, found.items[i].modified_ms);
+        rc = hf_record_settle(ctx, sink, found.items[i].id, found.items[i].kind,
+                              alone ? HF_SETTLE_ALONE : HF_SETTLE_AMONG, found.items[i].modified_ms);
     return rc;
 }

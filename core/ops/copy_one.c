@@ -102,7 +102,8 @@ static int bring(struct hf_copying *self, struct hf_ctx *ctx, struct hf_copy_ite
 
     if (rc != HF_OK)
         return rc;
-    return hf_transfer(self->run, ctx, item->source->sink, self->to, item->backup->id, self->threads, ret_manifest);
+    return hf_transfer(self->run, ctx, item->source->sink, self->to, item->backup->id, self->threads,
+                       self->level >= HF_LEVEL_DIGEST, ret_manifest);
 }
 
 int hf_copying_one(struct hf_copying *self, struct hf_ctx *ctx, struct hf_copy_item *item)

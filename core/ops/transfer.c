@@ -15,7 +15,11 @@ struct transfer {
     struct hf_run *run;
     struct hf_instance *from, *to;
     struct hf_manifest *manifest;
-    void **puts; /* per artifact; NULL: none is open. Prepared, once all threads are done */
+    void *
+        *puts; /* per artifact; NULL: none is open. Prepared, once all threads are done, or put already, if `resumes` */
+    bool *had; /* per artifact: a copying that was interrupted has brought it */
+    bool resumes;
+    struct hf_commit commit;
 };
 
 static int begin_get(struct hf_ctx *ctx, struct hf_instance *from, const char *key, void **ret_get)
@@ -132,7 +136,7 @@ static int expect(struct transfer *self, struct hf_ctx *ctx)
     if (ops->expect == NULL)
         return HF_OK;
     for (size_t i = 0; i < self->manifest->artifact_count; i++)
-        bytes += self->manifest->artifacts[i].bytes;
+        bytes += self->had[i] ? 0 : self->manifest->artifacts[i].bytes;
     hf_instance_enter(self->to, ctx);
     return hf_instance_leave(self->to, ctx, ops->expect(self->to->self, ctx, bytes));
 }
@@ -143,6 +147,17 @@ static int prepare(struct transfer *self, struct hf_ctx *ctx, void *put)
         return HF_OK;
     hf_instance_enter(self->to, ctx);
     return hf_instance_leave(self->to, ctx, self->to->loaded->sink.put_prepare(put, ctx));
+}
+
+static int commit_put(struct transfer *self, struct hf_ctx *ctx, void **put)
+{
+    int rc;
+
+    hf_instance_enter(self->to, ctx);
+    rc = hf_instance_leave(self->to, ctx, self->to->loaded->sink.put_commit(*put, ctx));
+    if (rc == HF_OK)
+        *put = NULL;
+    return rc;
 }
 
 static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
@@ -165,6 +180,8 @@ static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
         rc = check_digest(self, ctx, task->artifact, digest);
     if (rc == HF_OK)
         rc = prepare(self, ctx, *put);
+    if (rc == HF_OK && self->resumes)
+        rc = commit_put(self, ctx, put);
     if (get != NULL) {
         hf_instance_hold(self->from);
         self->from->loaded->sink.get_end(get);
@@ -176,18 +193,18 @@ static int work(void *arg, struct hf_ctx *ctx, const struct hf_task *task)
 
 static int fetch_all(struct transfer *self, struct hf_ctx *ctx, int threads)
 {
-    struct hf_crew crew = {.threads = threads,
-                           .count = self->manifest->artifact_count,
-                           .services = &self->run->services,
-                           .cancel = ctx->cancel,
-                           .work = work,
-                           .arg = self};
+    struct hf_crew crew = {
+        .threads = threads, .services = &self->run->services, .cancel = ctx->cancel, .work = work, .arg = self};
     int rc;
 
-    crew.tasks = hf_alloc_array(crew.count + 1, sizeof(*crew.tasks));
-    for (size_t i = 0; i < crew.count; i++)
-        crew.tasks[i].artifact = &self->manifest->artifacts[i];
-    rc = hf_crew_run(&crew, ctx);
+    crew.tasks = hf_alloc_array(self->manifest->artifact_count + 1, sizeof(*crew.tasks));
+    for (size_t i = 0; i < self->manifest->artifact_count; i++) {
+        if (self->had[i])
+            atomic_fetch_add(&self->run->services.done_bytes, self->manifest->artifacts[i].bytes);
+        else
+            crew.tasks[crew.count++].artifact = &self->manifest->artifacts[i];
+    }
+    rc = crew.count > 0 ? hf_crew_run(&crew, ctx) : HF_OK;
     free(crew.tasks);
     return rc;
 }
@@ -196,13 +213,25 @@ static int commit_all(struct transfer *self, struct hf_ctx *ctx)
 {
     int rc = HF_OK;
 
-    for (size_t i = 0; rc == HF_OK && i < self->manifest->artifact_count; i++) {
-        hf_instance_enter(self->to, ctx);
-        rc = hf_instance_leave(self->to, ctx, self->to->loaded->sink.put_commit(self->puts[i], ctx));
-        if (rc == HF_OK)
-            self->puts[i] = NULL;
-    }
+    for (size_t i = 0; rc == HF_OK && i < self->manifest->artifact_count; i++)
+        if (self->puts[i] != NULL)
+            rc = commit_put(self, ctx, &self->puts[i]);
     return rc;
+}
+
+/* Takes back what is visible, or leaves it to the next copying when only somebody went away, or wants it to stop. */
+static void give_up(struct transfer *self, int why)
+{
+    struct hf_ctx back = {.services = &self->run->services};
+
+    for (size_t i = 0; i < self->manifest->artifact_count; i++)
+        abort_put(self, &self->puts[i]);
+    if (self->resumes && self->commit.begun && (why == HF_E_CANCELLED || why == HF_E_UNREACHABLE))
+        return;
+    if (hf_commit_abort(&back, self->to, self->manifest, &self->commit) != HF_OK)
+        hf_log(HF_LOG_WARNING, NULL, "%s; the next run will take back what is left of '%s'", back.error.text,
+               self->manifest->id);
+    hf_error_clear(&back.error);
 }
 
 /* As a backup is published. */
@@ -211,26 +240,15 @@ static int publish(struct transfer *self, struct hf_ctx *outer, const char *text
     hf_auto_free char *sums_key = hf_key_sha256(self->manifest->id);
     hf_auto_free char *sums = hf_manifest_sha256_text(self->manifest);
     struct hf_ctx ctx = {.services = outer->services}; /* stopping in the middle would only make work */
-    struct hf_commit commit = {0};
-    int rc = hf_commit_begin(&ctx, self->to, self->manifest, &commit);
+    int rc = self->resumes ? HF_OK : hf_commit_begin(&ctx, self->to, self->manifest, &self->commit);
 
-    if (rc != HF_OK) {
-        hf_error_merge(&outer->error, &ctx.error);
-        return rc;
-    }
-    rc = commit_all(self, &ctx);
+    if (rc == HF_OK)
+        rc = commit_all(self, &ctx);
     if (rc == HF_OK)
         rc = hf_object_write(&ctx, self->to, sums_key, "text/plain", sums, strlen(sums));
     if (rc == HF_OK)
-        rc = hf_commit_show(&ctx, self->to, self->manifest->id, text, size, &commit);
-    if (rc != HF_OK) {
-        struct hf_ctx back = {.services = outer->services};
-
-        if (hf_commit_abort(&back, self->to, self->manifest, &commit) != HF_OK)
-            hf_log(HF_LOG_WARNING, NULL, "%s; the next run will take back what is left of '%s'", back.error.text,
-                   self->manifest->id);
-        hf_error_clear(&back.error);
-    } else if (hf_commit_end(&ctx, self->to, self->manifest->id) != HF_OK) {
+        rc = hf_commit_show(&ctx, self->to, self->manifest->id, text, size, &self->commit);
+    if (rc == HF_OK && hf_commit_end(&ctx, self->to, self->manifest->id) != HF_OK) {
         hf_log(HF_LOG_WARNING, NULL, "%s; the next run will tidy up", ctx.error.text);
         hf_error_clear(&ctx.error);
     }
@@ -238,8 +256,15 @@ static int publish(struct transfer *self, struct hf_ctx *outer, const char *text
     return rc;
 }
 
+/* With one artifact there is nothing to go on with. */
+static int begin(struct transfer *self, struct hf_ctx *ctx, bool resume)
+{
+    self->resumes = resume && self->manifest->artifact_count > 1;
+    return self->resumes ? hf_commit_resume(ctx, self->to, self->manifest, &self->commit, self->had) : HF_OK;
+}
+
 int hf_transfer(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *from, struct hf_instance *to,
-                const char *id, int threads, struct hf_manifest **ret_manifest)
+                const char *id, int threads, bool resume, struct hf_manifest **ret_manifest)
 {
     struct transfer self = {.run = run, .from = from, .to = to};
     hf_auto_free char *text = NULL;
@@ -249,14 +274,18 @@ int hf_transfer(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *from
     if (rc != HF_OK)
         return rc;
     self.puts = hf_alloc_array(self.manifest->artifact_count + 1, sizeof(*self.puts));
-    rc = expect(&self, ctx);
+    self.had = hf_alloc_array(self.manifest->artifact_count + 1, sizeof(*self.had));
+    rc = begin(&self, ctx, resume);
+    if (rc == HF_OK)
+        rc = expect(&self, ctx);
     if (rc == HF_OK)
         rc = fetch_all(&self, ctx, threads);
-    if (rc == HF_OK)
-        rc = publish(&self, ctx, text, size);
-    for (size_t i = 0; i < self.manifest->artifact_count; i++)
-        abort_put(&self, &self.puts[i]);
+    if (rc != HF_OK)
+        give_up(&self, rc);
+    else if ((rc = publish(&self, ctx, text, size)) != HF_OK)
+        give_up(&self, HF_OK);
     free(self.puts);
+    free(self.had);
     if (rc == HF_OK)
         *ret_manifest = self.manifest;
     else

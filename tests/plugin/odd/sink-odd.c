@@ -236,6 +236,7 @@ static int odd_stat(void *self, struct hf_ctx *ctx, const char *key, struct hf_o
         return fail_errno(ctx, "look at", path);
     object->key = key;
     object->bytes = (uint64_t)st.st_size;
+    object->modified_ms = (int64_t)st.st_mtim.tv_sec * 1000;
     return HF_OK;
 }
 
@@ -259,6 +260,7 @@ static int odd_list(void *self, struct hf_ctx *ctx, const char *prefix, int (*ea
         name_it(odd, entries[i]->d_name, path, sizeof(path));
         if (rc == HF_OK && strncmp(entries[i]->d_name, prefix, strlen(prefix)) == 0 && stat(path, &st) == 0) {
             object.bytes = (uint64_t)st.st_size;
+            object.modified_ms = (int64_t)st.st_mtim.tv_sec * 1000;
             rc = each(arg, &object);
         }
         free(entries[i]);

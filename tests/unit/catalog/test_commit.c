@@ -407,6 +407,99 @@ START_TEST(records_of_others)
 }
 END_TEST
 
+static int resume(const struct hf_manifest *manifest, bool *ret_had)
+{
+    for (size_t i = 0; i < manifest->artifact_count; i++)
+        ret_had[i] = false;
+    commit = (struct hf_commit){0};
+    return hf_commit_resume(&ctx, &sink.instance, manifest, &commit, ret_had);
+}
+
+/* A copying of which the first artifact has come, and then nothing. */
+static void half_copied(const struct hf_manifest *manifest)
+{
+    const char *key = manifest->artifacts[0].key;
+    bool had[2];
+
+    start_over();
+    sink.instance.writer = ours;
+    sample_expect_ok(resume(manifest, had), &ctx);
+    ck_assert(commit.begun && !had[0] && !had[1]);
+    memory_sink_set(&sink, key, key, strlen(key));
+}
+
+/* What a copying that was interrupted has brought waits for the next, and not for ever. */
+START_TEST(copying_goes_on)
+{
+    struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
+    const int64_t gone[] = {0, hours_ago(HF_COPYING_HOURS + 1), hours_ago(-HF_COPYING_HOURS - 1)};
+    const char *key = manifest->artifacts[0].key;
+    hf_auto_free char *before = NULL;
+    bool had[2];
+
+    ck_assert_uint_eq(manifest->artifact_count, 2);
+    half_copied(manifest);
+    before = memory_sink_dump(&sink);
+    for (int alone = 0; alone < 2; alone++) {
+        sink.sweep_result = alone ? HF_ALONE : HF_OK;
+        sink.modified_ms = hours_ago(HF_COPYING_HOURS - 1);
+        sweep_ok();
+        expect_dump(before);
+    }
+    sample_expect_ok(resume(manifest, had), &ctx);
+    ck_assert(commit.begun && had[0] && !had[1]);
+    sample_expect_ok(abort_sample(&ctx), &ctx);
+    expect_gone();
+    for (size_t i = 0; i < HF_COUNT(gone); i++) {
+        half_copied(manifest);
+        sink.modified_ms = gone[i];
+        sweep_ok();
+        expect_gone();
+    }
+    /* Something else is there under its name. */
+    half_copied(manifest);
+    memory_sink_set(&sink, key, "x", 1);
+    ck_assert_int_eq(resume(manifest, had), HF_E_EXISTS);
+    ck_assert(!commit.begun);
+    hf_error_clear(&ctx.error);
+    /* Now it is another backup that is copied. */
+    half_copied(manifest);
+    manifest->artifacts[1].bytes++;
+    sample_expect_ok(resume(manifest, had), &ctx);
+    ck_assert(commit.begun && !had[0] && !had[1]);
+    ck_assert_ptr_null(memory_sink_at(&sink, key));
+    hf_manifest_free(manifest);
+}
+END_TEST
+
+/* Another machine's copying may take its hours, and nobody goes on with it. */
+START_TEST(copying_of_others)
+{
+    struct hf_manifest *manifest = sample_manifest(SAMPLE_ID);
+    hf_auto_free char *before = NULL;
+    bool had[2];
+
+    half_copied(manifest);
+    before = memory_sink_dump(&sink);
+    sink.instance.writer = theirs;
+    sink.modified_ms = hours_ago(HF_COPYING_HOURS - 1);
+    sweep_ok();
+    ck_assert_int_eq(resume(manifest, had), HF_E_BUSY);
+    ck_assert(!commit.begun);
+    hf_error_clear(&ctx.error);
+    expect_dump(before);
+    sink.modified_ms = hours_ago(HF_COPYING_HOURS + 1);
+    sweep_ok();
+    expect_gone();
+    half_copied(manifest);
+    sink.instance.writer = theirs;
+    sink.sweep_result = HF_ALONE;
+    sweep_ok();
+    expect_gone();
+    hf_manifest_free(manifest);
+}
+END_TEST
+
 /* The record of a backup that another run is just completing is its own business, too. */
 START_TEST(complete_but_recorded_by_others)
 {
@@ -660,6 +753,8 @@ Suite *suite_commit(void)
     tcase_add_test(tcase, stranger_after_commit_record);
     tcase_add_test(tcase, locked_leftover);
     tcase_add_test(tcase, records_of_others);
+    tcase_add_test(tcase, copying_goes_on);
+    tcase_add_test(tcase, copying_of_others);
     tcase_add_test(tcase, complete_but_recorded_by_others);
     tcase_add_test(tcase, taken_back_while_publishing);
     tcase_add_test(tcase, taken_back_and_stored_anew);
