@@ -334,18 +334,9 @@ static struct hf_wish wish_of(const struct backup *self)
 static int check_stages(struct backup *self, struct hf_ctx *ctx)
 {
     struct hf_wish wish = wish_of(self);
-    bool can = true;
     int rc = hf_check_stages(self->run, ctx);
 
-    if (rc == HF_OK && wish.level >= HF_LEVEL_CONTENT && wish.insists)
-        rc = hf_can_decode(ctx, &self->run->stages, &can);
-    if (rc != HF_OK || can)
-        return rc;
-    hf_fail(
-        ctx, HF_E_REFUSED,
-        "the backup would be encrypted, and the profile has no key to read it: so it cannot be verified at level %s",
-        hf_level_text(wish.level));
-    return hf_hint(ctx, "verify at level digest: say so in [verify], or leave 'level' out");
+    return rc == HF_OK && wish.insists ? hf_check_level(self->run, ctx, wish.level) : rc;
 }
 
 /* The backup itself, up to the moment when it exists. */

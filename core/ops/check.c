@@ -41,6 +41,8 @@ static void check_plugins(struct hf_run *run, struct hf_ctx *ctx, int *exit)
              exit);
     }
     note(run, ctx, "stages", hf_check_stages(run, ctx), exit);
+    if (run->profile->level_insists)
+        note(run, ctx, "verify", hf_check_level(run, ctx, run->profile->level), exit);
     for (size_t i = 0; i < run->sink_count; i++)
         if (run->sinks[i]->loaded->sink.check != NULL)
             note(run, ctx, run->sinks[i]->who, hf_guard(run, ctx, run->sinks[i], check_sink, NULL), exit);

@@ -172,6 +172,20 @@ int hf_can_read(struct hf_run *run, struct hf_ctx *ctx, const struct hf_manifest
     return rc;
 }
 
+int hf_check_level(struct hf_run *run, struct hf_ctx *ctx, int level)
+{
+    bool can = true;
+    int rc = level >= HF_LEVEL_CONTENT ? hf_can_decode(ctx, &run->stages, &can) : HF_OK;
+
+    if (rc != HF_OK || can)
+        return rc;
+    hf_fail(
+        ctx, HF_E_REFUSED,
+        "the backup would be encrypted, and the profile has no key to read it: so it cannot be verified at level %s",
+        hf_level_text(level));
+    return hf_hint(ctx, "verify at level digest: say so in [verify], or leave 'level' out");
+}
+
 int hf_check_stages(struct hf_run *run, struct hf_ctx *ctx)
 {
     int rc = HF_OK;

@@ -22,5 +22,7 @@ int hf_can_read(struct hf_run *, struct hf_ctx *, const struct hf_manifest *, bo
 int hf_need_key(struct hf_ctx *, const struct hf_chain *, const char *what, const char *profile);
 /* Asks each of the profile's stages whether its keys are there and go together. */
 int hf_check_stages(struct hf_run *, struct hf_ctx *);
+/* HF_E_REFUSED when what the profile's stages encrypt could not be verified at that level. */
+int hf_check_level(struct hf_run *, struct hf_ctx *, int level);
 
 #endif

@@ -132,6 +132,8 @@ says 'no key to read it'
 printf '[verify]\nlevel = content\n' >>"$ETC/conf.d/ledger.ini"
 expect 4 backup ledger
 expect 4 backup ledger --dry-run
+expect 4 check ledger
+says 'cannot be verified at level content'
 sed -i 's/^level = content/level = digest/' "$ETC/conf.d/ledger.ini"
 sleep 1
 expect 0 backup ledger
