@@ -62,18 +62,20 @@ const struct hf_variable hf_variables[] = {
 const size_t hf_variable_count = HF_COUNT(hf_variables);
 
 const struct hf_command hf_commands[HF_COMMAND_COUNT] = {
-    [HF_COMMAND_CHECK] = {"check",
-                          "[PROFILE...]",
-                          HF_ARGUMENT_PROFILE,
-                          0,
-                          ANY_NUMBER,
-                          "look whether a backup could work, without making one",
-                          "Checks the configuration, asks the source whether it can read what it is to protect, and "
-                          "asks each sink whether "
-                          "it can store. Changes nothing. Without a PROFILE, all profiles are checked.",
-                          {{HF_FLAG_ALL, "check every profile; the same as naming none"}},
-                          {{"holdfast check", "everything, e.g. after a change of configuration"}},
-                          {3, 6, 8}},
+    [HF_COMMAND_CHECK] =
+        {"check",
+         "[PROFILE...]",
+         HF_ARGUMENT_PROFILE,
+         0,
+         ANY_NUMBER,
+         "look whether a backup could work, without making one",
+         "Checks the configuration, asks the source whether it can read what it is to protect, and "
+         "asks each sink whether "
+         "it can store. Stores no backup. A profile is ready in part (exit code 3) when sinks fail that "
+         "it can do without. Without a PROFILE, all profiles are checked.",
+         {{HF_FLAG_ALL, "check every profile; the same as naming none"}},
+         {{"holdfast check", "everything, e.g. after a change of configuration"}},
+         {3, 4, 6, 8}},
     [HF_COMMAND_BACKUP] =
         {"backup",
          "[PROFILE...]",
@@ -102,7 +104,9 @@ const struct hf_command hf_commands[HF_COMMAND_COUNT] = {
          "list the backups there are",
          "Reads the manifests in the profiles' sinks and lists the backups, oldest first: how old, how large as stored "
          "and "
-         "decoded, of how many artifacts, how far verified, and in which sinks. Without a PROFILE, all are listed.",
+         "decoded, of how many artifacts, how far verified (where that differs, in each of the sinks), and in which "
+         "sinks. "
+         "Without a PROFILE, all are listed.",
          {{HF_FLAG_ALL, "list every profile; the same as naming none"}},
          {{"holdfast list", "what is there"}, {"holdfast list ledger --json", "the same of one profile, for scripts"}},
          {3, 6, 8}},
@@ -154,10 +158,12 @@ const struct hf_command hf_commands[HF_COMMAND_COUNT] = {
          "complete and checked. A restore that fails leaves the target as it was.\n\n"
          "With --artifact, a single artifact file is restored without its manifest, in case that is lost.",
          {{HF_FLAG_AT, "the newest backup of the profile that is not later than TIME"},
-          {HF_FLAG_TO, "restore to this folder (or, of a source that has databases, under this name) instead of the original place"},
+          {HF_FLAG_TO, "restore to this folder (or, of a source that has databases, under this name) instead of the "
+                       "original place"},
           {HF_FLAG_ONLY, "restore only this part (a database, a ledger's day, a file or folder); may be repeated"},
           {HF_FLAG_REPLACE, "replace what is in the target"},
-          {HF_FLAG_SINK, "read from this sink alone; otherwise from the best copy, and what is damaged there from the next"},
+          {HF_FLAG_SINK,
+           "read from this sink alone; otherwise from the best copy, and what is damaged there from the next"},
           {HF_FLAG_JOBS, "how many parts to restore at once"},
           {HF_FLAG_DRY_RUN, "check, and say what would be restored, but change nothing"},
           {HF_FLAG_ARTIFACT, "restore this file, whose manifest is lost; needs --to"},
@@ -176,13 +182,16 @@ const struct hf_command hf_commands[HF_COMMAND_COUNT] = {
          0,
          ANY_NUMBER,
          "copy backups from one sink to another",
-         "Brings a sink up to date with another, one that was away, say, or one that is new. What is read is held against "
-         "the digests in the manifest, and what was written is read back. A backup becomes visible in the sink when all of "
+         "Brings a sink up to date with another, one that was away, say, or one that is new. What is read is held "
+         "against "
+         "the digests in the manifest, and what was written is read back. A backup becomes visible in the sink when "
+         "all of "
          "it is there. What is there and whole is left alone, so a copying that was interrupted goes on with the next "
          "backup when it is started again. A PROFILE stands for its latest backup.\n\n"
          "While it copies, no other run of the profile can store or remove.",
-         {{HF_FLAG_ALL, "every backup of the profiles named, or of all profiles, but those which the retention rules of "
-                        "the sink would remove at once"},
+         {{HF_FLAG_ALL,
+           "every backup of the profiles named, or of all profiles, but those which the retention rules of "
+           "the sink would remove at once"},
           {HF_FLAG_FROM, "the sink to read from; otherwise whichever has it whole"},
           {HF_FLAG_TO, "the sink to copy to"},
           {HF_FLAG_AT, "the newest backup of the profile that is not later than TIME"},
@@ -260,23 +269,25 @@ const struct hf_command hf_commands[HF_COMMAND_COUNT] = {
          0,
          "make a key to encrypt backups with",
          "Makes a pair of keys for a stage that encrypts. The secret one is written to a file that only its owner can "
-         "read, and that is never overwritten; the public one is printed, and goes into profiles. Whoever has the secret "
+         "read, and that is never overwritten; the public one is printed, and goes into profiles. Whoever has the "
+         "secret "
          "key reads the backups, and without it nobody does: keep a copy of it away from the machine.",
          {{HF_FLAG_OUT, "write the secret key to FILE; otherwise to PLUGIN.key in the configuration's folder"},
           {HF_FLAG_STAGE, "make it for this stage plugin, when several have keys"}},
          {{"holdfast key new --out /root/backup.key", "make a pair, and print the public key"}},
          {4, 6}},
-    [HF_COMMAND_KEY_SHOW] = {"key show",
-                             "FILE",
-                             HF_ARGUMENT_NONE,
-                             1,
-                             1,
-                             "print the public side of a key",
-                             "Prints the public keys that go with the secret ones in a file: what profiles are told, one "
-                             "a line.",
-                             {{HF_FLAG_STAGE, "the file is of this stage plugin, when several have keys"}},
-                             {{"holdfast key show /root/backup.key", ""}},
-                             {6}},
+    [HF_COMMAND_KEY_SHOW] =
+        {"key show",
+         "FILE",
+         HF_ARGUMENT_NONE,
+         1,
+         1,
+         "print the public side of a key",
+         "Prints the public keys that go with the secret ones in a file: what profiles are told, one "
+         "a line.",
+         {{HF_FLAG_STAGE, "the file is of this stage plugin, when several have keys"}},
+         {{"holdfast key show /root/backup.key", ""}},
+         {6}},
     [HF_COMMAND_PLUGIN_LIST] = {"plugin list",
                                 "",
                                 HF_ARGUMENT_NONE,

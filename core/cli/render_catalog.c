@@ -6,29 +6,28 @@
 
 enum { PARTS_SHOWN = 12, FACTS_SHOWN = 20, FACT_BYTES_SHOWN = 100 };
 
-/* The weakest of what its sinks say, so that nobody relies on a copy that was not looked at. */
+/* How far its copies were verified: each by itself, in the order of the sinks, where that differs. */
 static void verified_cell(const json_t *backup, struct hf_text *cell)
 {
     const json_t *sink;
     size_t index;
-    const char *level = NULL;
+    const char *first = NULL;
     bool damaged = false, uneven = false;
+    hf_auto_text struct hf_text each = {0};
     json_array_foreach(json_object_get(backup, "sinks"), index, sink)
     {
         const json_t *verified = json_object_get(sink, "verified");
         const char *own = json_is_object(verified) ? hf_member_text(verified, "level") : "no";
-        if (json_is_object(verified) && !hf_member_true(verified, "whole"))
-            damaged = true;
-        if (level && strcmp(level, own) != 0)
-            uneven = true;
-        level = level && strcmp(own, "no") != 0 ? level : own;
+        damaged = damaged || (json_is_object(verified) && !hf_member_true(verified, "whole"));
+        uneven = uneven || (first && strcmp(first, own) != 0);
+        first = first ? first : own;
+        hf_safe_addf(&each, "%s%s", index > 0 ? ", " : "", own);
     }
-    if (damaged)
-        hf_text_add(cell, "DAMAGED");
-    else if (!level)
-        hf_text_add(cell, "no");
-    else
-        hf_safe_addf(cell, "%s%s", level, uneven && strcmp(level, "no") != 0 ? ", uneven" : "");
+    hf_text_add(cell, damaged ? "DAMAGED" : "");
+    if (!damaged && uneven)
+        hf_text_add(cell, each.data);
+    else if (!damaged)
+        hf_safe_add(cell, first ? first : "no");
 }
 
 static void sinks_cell(const json_t *backup, struct hf_text *cell)
@@ -90,7 +89,7 @@ static void list_notes(struct hf_text *out, const json_t *report)
     }
     json_array_foreach(json_object_get(report, "unreachable"), i, item)
     {
-        hf_text_add(out, "unreachable: sink ");
+        hf_text_add(out, "not listed: sink ");
         hf_safe_addf(out, "%s of %s", json_string_value(item), hf_member_text(report, "profile"));
         hf_text_add(out, "\n");
     }
@@ -118,6 +117,7 @@ void hf_render_list(struct hf_text *out, const json_t *reports, const struct hf_
     {
         list_notes(out, report);
         if (json_is_array(json_object_get(report, "backups")) &&
+            json_array_size(json_object_get(report, "unreachable")) == 0 &&
             json_array_size(json_object_get(report, "backups")) == 0) {
             hf_safe_addf(out, "%s has no backups", hf_member_text(report, "profile"));
             hf_text_add(out, "\n");

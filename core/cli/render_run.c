@@ -15,9 +15,9 @@ static const char *of_many(size_t count, const char *many)
 void hf_render_check(struct hf_text *out, const json_t *report, const struct hf_render *how)
 {
     char room[16];
-    bool good = hf_member_size(report, "exit") == 0;
+    uint64_t exit = hf_member_size(report, "exit");
     hf_safe_add(out, hf_member_text(report, "profile"));
-    hf_text_add(out, good ? "  ready" : "  not ready");
+    hf_text_add(out, exit == 0 ? "  ready" : exit == HF_EXIT_PARTIAL ? "  ready in part" : "  not ready");
     if (json_object_get(report, "free_bytes"))
         hf_text_addf(out, ", %s free", hf_text_bytes(hf_member_size(report, "free_bytes"), room));
     hf_text_add(out, "\n");
@@ -68,11 +68,7 @@ static void render_sinks(struct hf_text *out, const json_t *sinks)
         if (hf_member_true(sink, "stored"))
             continue;
         hf_text_add(out, "  not stored in ");
-        hf_safe_add(out, hf_member_text(sink, "name"));
-        if (*hf_member_text(sink, "error")) {
-            hf_text_add(out, ": ");
-            hf_safe_add(out, hf_member_text(sink, "error"));
-        }
+        hf_safe_add(out, hf_member_text(sink, "name")); /* why, is said among the errors */
         hf_text_add(out, "\n");
     }
 }

@@ -36,8 +36,7 @@ static int find_recorded(struct hf_run *run, struct hf_ctx *ctx, struct hf_manif
     struct hf_catalog *catalog = NULL;
     struct hf_backup *backup = NULL;
     struct hf_ctx aside = hf_run_ctx(run);
-    hf_auto_strings struct hf_strings away = {0};
-    int rc = hf_run_catalog(run, ctx, NULL, false, &away, &catalog);
+    int rc = hf_run_catalog(run, ctx, NULL, HF_CATALOG_LOG, NULL, &catalog);
 
     if (rc == HF_OK) {
         rc = hf_catalog_find(&aside, catalog, "latest", INT64_MAX, &backup);

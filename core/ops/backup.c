@@ -316,6 +316,8 @@ static size_t report_sinks(struct backup *self, bool stored)
         hf_json_set(item, "stored", json_boolean(stored && error == NULL));
         if (error != NULL)
             hf_json_set_text(item, "error", error->text);
+        if (error != NULL && error->hint != NULL)
+            hf_json_set_text(item, "hint", error->hint);
         hf_json_append(sinks, item);
         dropped += error != NULL;
     }
@@ -342,11 +344,10 @@ static int check_stages(struct backup *self, struct hf_ctx *ctx)
 /* The backup itself, up to the moment when it exists. */
 static int store(struct backup *self, struct hf_ctx *ctx)
 {
-    hf_auto_strings struct hf_strings away = {0};
     int rc = check_stages(self, ctx);
 
     if (rc == HF_OK)
-        rc = hf_run_catalog(self->run, ctx, NULL, false, &away, &self->catalog);
+        rc = hf_run_catalog(self->run, ctx, NULL, 0, NULL, &self->catalog);
     if (rc != HF_OK)
         return rc;
     load_previous(self);
@@ -422,22 +423,6 @@ static int conclude(struct backup *self, struct hf_ctx *ctx, int rc)
     return exit;
 }
 
-/* Whether enough sinks would be left without those that do not answer now. */
-static int rehearse_without(struct backup *self, struct hf_ctx *ctx, const struct hf_strings *away)
-{
-    for (size_t i = 0; i < self->run->sink_count; i++) {
-        struct hf_instance *sink = self->run->sinks[i];
-        struct hf_ctx own = hf_run_ctx(self->run);
-
-        if (!hf_strings_have(away, sink->name))
-            continue;
-        hf_fail(&own, HF_E_UNREACHABLE, "%s: it does not answer", sink->who);
-        hf_fanout_drop(self->fanout, i, &own);
-        hf_error_clear(&own.error);
-    }
-    return hf_fanout_check(self->fanout, ctx);
-}
-
 /* As retain_each does after a backup. */
 static int rehearse_retention(struct backup *self, struct hf_ctx *ctx, json_t *would_remove)
 {
@@ -456,12 +441,11 @@ static int rehearse(struct backup *self, struct hf_ctx *ctx)
     struct hf_instance *source = self->run->source;
     json_t *would_store = json_array(), *would_remove = json_array();
     hf_auto_free char *id = NULL;
-    hf_auto_strings struct hf_strings away = {0};
     size_t dropped = 0;
     int rc = check_stages(self, ctx);
 
     if (rc == HF_OK)
-        rc = hf_run_catalog(self->run, ctx, NULL, false, &away, &self->catalog);
+        rc = hf_run_catalog(self->run, ctx, NULL, 0, NULL, &self->catalog);
     if (rc == HF_OK) {
         id = hf_key_id(self->run->profile->name, choose_time(self));
         hf_json_set_text(self->json, "id", id);
@@ -471,8 +455,6 @@ static int rehearse(struct backup *self, struct hf_ctx *ctx)
         load_previous(self);
         rc = open_sinks(self, ctx);
     }
-    if (rc == HF_OK)
-        rc = rehearse_without(self, ctx, &away);
     if (rc == HF_OK && source->loaded->source.check != NULL) {
         hf_instance_enter(source, ctx);
         rc = hf_instance_leave(source, ctx, source->loaded->source.check(source->self, ctx));

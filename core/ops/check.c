@@ -6,22 +6,26 @@
 #include <string.h>
 #include <unistd.h>
 
+static void add(struct hf_run *run, enum hf_severity severity, const char *subject, struct hf_error *error)
+{
+    const char *text = error->text ? error->text : "";
+    size_t length = strlen(subject);
+
+    if (strncmp(text, subject, length) == 0 && strncmp(text + length, ": ", 2) == 0) /* it is said as the subject */
+        text += length + 2;
+    hf_services_finding(&run->services, severity, "check-failed", subject, "%s%s%s%s", text, error->hint ? " (" : "",
+                        error->hint ? error->hint : "", error->hint ? ")" : "");
+    hf_error_clear(error);
+}
+
 /* Turns a failed piece of the check into a finding, so that all pieces are looked at in one run. */
 static void note(struct hf_run *run, struct hf_ctx *ctx, const char *subject, int rc, int *exit)
 {
-    const char *text = ctx->error.text ? ctx->error.text : "";
-    size_t length = strlen(subject);
-
     if (rc >= 0)
         return;
-    if (strncmp(text, subject, length) == 0 && strncmp(text + length, ": ", 2) == 0) /* it is said as the subject */
-        text += length + 2;
     if (*exit == HF_EXIT_OK)
         *exit = hf_exit_of_making(ctx->error.code ? ctx->error.code : rc);
-    hf_services_finding(&run->services, HF_ERROR, "check-failed", subject, "%s%s%s%s", text,
-                        ctx->error.hint ? " (" : "", ctx->error.hint ? ctx->error.hint : "",
-                        ctx->error.hint ? ")" : "");
-    hf_error_clear(&ctx->error);
+    add(run, HF_ERROR, subject, &ctx->error);
 }
 
 static int check_sink(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *sink, void *arg)
@@ -29,6 +33,36 @@ static int check_sink(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance
     (void)run, (void)arg;
     hf_instance_enter(sink, ctx);
     return hf_instance_leave(sink, ctx, sink->loaded->sink.check(sink->self, ctx));
+}
+
+/* Whether a backup would go into enough of them: sinks that it can do without make it partial. */
+static void check_sinks(struct hf_run *run, struct hf_ctx *ctx, int *exit)
+{
+    struct hf_error *errors = hf_alloc_array(run->sink_count + 1, sizeof(*errors));
+    size_t wanted = run->profile->quorum > 0 ? (size_t)run->profile->quorum : 1, ready = 0;
+
+    for (size_t i = 0; i < run->sink_count; i++) {
+        struct hf_instance *sink = run->sinks[i];
+        int rc = sink->loaded->sink.check ? hf_guard(run, ctx, sink, check_sink, NULL) : HF_OK;
+
+        ready += rc >= 0;
+        if (rc < 0 && sink->required)
+            note(run, ctx, sink->who, rc, exit);
+        else if (rc < 0)
+            hf_error_merge(&errors[i], &ctx->error);
+    }
+    for (size_t i = 0; i < run->sink_count; i++) {
+        bool missed = errors[i].code != 0;
+
+        if (missed && *exit == HF_EXIT_OK)
+            *exit = ready >= wanted ? HF_EXIT_PARTIAL : hf_exit_of_making(errors[i].code);
+        if (missed)
+            add(run, ready >= wanted ? HF_WARNING : HF_ERROR, run->sinks[i]->who, &errors[i]);
+    }
+    free(errors);
+    if (ready < wanted && wanted > 1)
+        hf_services_finding(&run->services, HF_ERROR, "quorum", run->profile->name,
+                            "%zu of %zu sinks are ready, and the quorum is %zu", ready, run->sink_count, wanted);
 }
 
 static void check_plugins(struct hf_run *run, struct hf_ctx *ctx, int *exit)
@@ -43,9 +77,7 @@ static void check_plugins(struct hf_run *run, struct hf_ctx *ctx, int *exit)
     note(run, ctx, "stages", hf_check_stages(run, ctx), exit);
     if (run->profile->level_insists)
         note(run, ctx, "verify", hf_check_level(run, ctx, run->profile->level), exit);
-    for (size_t i = 0; i < run->sink_count; i++)
-        if (run->sinks[i]->loaded->sink.check != NULL)
-            note(run, ctx, run->sinks[i]->who, hf_guard(run, ctx, run->sinks[i], check_sink, NULL), exit);
+    check_sinks(run, ctx, exit);
 }
 
 static int check_folder(struct hf_ctx *ctx, const char *what, const char *path)
@@ -69,7 +101,7 @@ void hf_op_check(const struct hf_world *world, struct hf_profile *profile, struc
     } else {
         note(&run, &ctx, "temp_dir", check_folder(&ctx, "temp_dir", world->settings->temp_dir), &exit);
         check_plugins(&run, &ctx, &exit);
-        if (exit == HF_EXIT_OK && run.services.severity_counts[HF_ERROR] > 0)
+        if ((exit == HF_EXIT_OK || exit == HF_EXIT_PARTIAL) && run.services.severity_counts[HF_ERROR] > 0)
             exit = HF_EXIT_FAILED;
     }
     hf_json_set(report->json, "findings", hf_findings_json(&run.services));

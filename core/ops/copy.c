@@ -161,7 +161,6 @@ static int find_sinks(struct hf_copying *self, struct hf_ctx *ctx)
 static int open_both(struct hf_copying *self, struct hf_ctx *ctx)
 {
     const struct hf_copy_options *options = self->options;
-    hf_auto_strings struct hf_strings nobody = {0};
     int rc = find_sinks(self, ctx);
 
     if (rc == HF_OK && self->from == self->to) {
@@ -171,9 +170,10 @@ static int open_both(struct hf_copying *self, struct hf_ctx *ctx)
     if (rc == HF_OK && !options->dry_run)
         rc = hf_catalog_sweep(ctx, self->to, self->run->profile->name);
     if (rc == HF_OK)
-        rc = hf_run_catalog(self->run, ctx, self->to, false, &nobody, &self->target);
+        rc = hf_run_catalog(self->run, ctx, self->to, 0, NULL, &self->target);
     if (rc == HF_OK)
-        rc = hf_run_catalog(self->run, ctx, self->from, true, &self->away, &self->catalog);
+        rc = hf_run_catalog(self->run, ctx, self->from, HF_CATALOG_LENIENT | HF_CATALOG_FINDING, &self->away,
+                            &self->catalog);
     return rc == HF_OK ? check_sources(self, ctx) : rc;
 }
 

@@ -50,7 +50,7 @@ void hf_op_list(const struct hf_world *world, struct hf_profile *profile, struct
     hf_report_init(report, profile->name);
     rc = hf_run_open(&run, &ctx, world, profile, 0);
     if (rc == HF_OK)
-        rc = hf_run_catalog(&run, &ctx, NULL, true, &away, &catalog);
+        rc = hf_run_catalog(&run, &ctx, NULL, HF_CATALOG_LENIENT | HF_CATALOG_LOG, &away, &catalog);
     for (size_t i = 0; rc == HF_OK && i < catalog->count; i++)
         hf_json_append(backups, backup_json(&catalog->backups[i]));
     hf_json_set(report->json, "backups", backups);
@@ -115,7 +115,7 @@ void hf_op_show(const struct hf_world *world, struct hf_profile *profile, const 
     hf_report_init(report, profile->name);
     rc = hf_run_open(&run, &ctx, world, profile, 0);
     if (rc == HF_OK)
-        rc = hf_run_catalog(&run, &ctx, NULL, true, &away, &catalog);
+        rc = hf_run_catalog(&run, &ctx, NULL, HF_CATALOG_LENIENT | HF_CATALOG_LOG, &away, &catalog);
     if (rc == HF_OK)
         rc = hf_catalog_find(&ctx, catalog, name, at_ms, &backup);
     if (rc == HF_OK) {

@@ -172,14 +172,16 @@ static int end_session(struct restore *self, struct hf_ctx *ctx, int status)
     struct hf_instance *source = self->run->source;
     /* Putting things back as they were must not be stopped by what made it necessary. */
     struct hf_ctx end = {.cancel = status == HF_OK ? ctx->cancel : NULL, .services = ctx->services};
+    bool said;
     int rc;
 
     hf_instance_enter(source, &end);
     rc = source->loaded->source.restore_end(self->session, &end, status);
+    said = end.error.code != 0;
     rc = hf_instance_leave(source, &end, rc);
     if (rc < 0 && status == HF_OK)
         hf_error_merge(&ctx->error, &end.error);
-    else if (rc < 0 && end.error.code != 0 && status != HF_E_CANCELLED)
+    else if (rc < 0 && (said || rc != status) && status != HF_E_CANCELLED)
         hf_log(HF_LOG_WARNING, NULL, "after the failure: %s", end.error.text);
     hf_error_clear(&end.error);
     return status == HF_OK && rc < 0 ? rc : status;
@@ -270,6 +272,9 @@ static int restore_backup(struct restore *self, struct hf_ctx *ctx, json_t *json
     self->run->services.recorded_context = self->manifest->context;
     hf_watch_begin(self->run->world, &self->run->services, "restoring %s", self->manifest->id);
     rc = attempt(self, ctx, json);
+    if (rc == HF_E_NOSPACE && ctx->error.code != 0)
+        hf_hint(ctx, "there must be room%s%s%s for all that is restored, beside what is there; --to restores elsewhere",
+                self->to ? " in '" : "", self->to ? self->to : "", self->to ? "'" : "");
     for (int i = 1; i < ATTEMPTS_MAX && rc < 0 && rc != HF_E_CANCELLED && atomic_load(&self->misled); i++) {
         rc = prepare_again(self, ctx, findings);
         if (rc == HF_OK)
@@ -353,8 +358,8 @@ static void list_spares(struct restore *self, const struct hf_catalog *catalog, 
     }
 }
 
-/* The copies that nothing is read from as long as others can help. */
-static void tell_others(const struct restore *self, const struct hf_backup *backup)
+/* The copies that nothing is read from as long as others can help. What the restore fails with is said by that. */
+static void tell_others(const struct restore *self, const struct hf_backup *backup, const struct hf_error *error)
 {
     hf_auto_free char *key = hf_key_manifest(backup->id);
 
@@ -367,7 +372,7 @@ static void tell_others(const struct restore *self, const struct hf_backup *back
                                 "it holds another backup under the name of '%s', which is restored with --sink %s, and "
                                 "is read from only where no other can help",
                                 backup->id, name);
-        else if (copy->unreadable)
+        else if (copy->unreadable && (error->code == 0 || strcmp(copy->problem, error->text) != 0))
             hf_services_finding(&self->run->services, HF_WARNING, "read-elsewhere", key,
                                 "sink '%s' is read from only where no other can help: %s", name, copy->problem);
     }
@@ -422,7 +427,7 @@ static int choose(struct restore *self, struct hf_ctx *ctx, struct hf_catalog *c
     rc = load_backup(self, ctx, backup, json);
     if (rc == HF_OK && options->sink == NULL)
         list_spares(self, catalog, backup);
-    tell_others(self, backup);
+    tell_others(self, backup, &ctx->error);
     return rc;
 }
 
@@ -452,7 +457,9 @@ static void tell_newer(const struct restore *self, const struct hf_instance *sin
         struct hf_catalog *catalog = NULL;
         struct hf_backup *newest = NULL;
 
-        if (run->sinks[i] != sink && hf_run_catalog(run, &aside, run->sinks[i], true, &away, &catalog) == HF_OK &&
+        if (run->sinks[i] != sink &&
+            hf_run_catalog(run, &aside, run->sinks[i], HF_CATALOG_LENIENT | HF_CATALOG_FINDING, &away, &catalog) ==
+                HF_OK &&
             hf_catalog_find(&aside, catalog, "latest", self->options->at_ms, &newest) == HF_OK &&
             strcmp(newest->id, id) > 0)
             hf_services_finding(&run->services, HF_WARNING, "newer-elsewhere", run->sinks[i]->name,
@@ -481,7 +488,7 @@ void hf_op_restore(const struct hf_world *world, struct hf_profile *profile, con
     if (rc == HF_OK && options->sink != NULL)
         rc = hf_run_sink(&run, &ctx, options->sink, &sink);
     if (rc == HF_OK)
-        rc = hf_run_catalog(&run, &ctx, sink, true, &away, &catalog);
+        rc = hf_run_catalog(&run, &ctx, sink, HF_CATALOG_LENIENT | HF_CATALOG_FINDING, &away, &catalog);
     if (rc == HF_OK)
         rc = choose(&self, &ctx, catalog, result->json);
     if (rc == HF_OK)

@@ -178,8 +178,10 @@ static int lock_and_sweep(struct hf_run *run, struct hf_ctx *ctx, bool alone)
     for (size_t i = 0; rc == HF_OK && !alone && i < run->sink_count; i++) {
         rc = hf_guard(run, ctx, run->sinks[i], sweep, NULL);
         if (rc != HF_OK && !run->sinks[i]->required && rc != HF_E_CANCELLED) {
-            hf_log(HF_LOG_WARNING, NULL, "%s", ctx->error.text);
-            hf_instance_set_away(run->sinks[i], ctx);
+            if (rc == HF_E_UNREACHABLE)
+                hf_instance_set_away(run->sinks[i], ctx);
+            else
+                run->sinks[i]->unswept = hf_strdup(ctx->error.text);
             hf_error_clear(&ctx->error);
             rc = HF_OK;
         }
@@ -219,6 +221,14 @@ bool hf_run_lost(const struct hf_run *run)
     return lost;
 }
 
+/* Of a sink that turned out to be away, that is said, and not what could not be done there. */
+static void tell_unswept(const struct hf_run *run)
+{
+    for (size_t i = 0; i < run->sink_count; i++)
+        if (run->sinks[i] != NULL && run->sinks[i]->unswept != NULL && run->sinks[i]->away.code == 0)
+            hf_log(HF_LOG_WARNING, NULL, "%s", run->sinks[i]->unswept);
+}
+
 /* One that somebody is left behind in stays, with what is known of it. */
 static void close_sinks(struct hf_run *run)
 {
@@ -250,6 +260,7 @@ static void keep_if_lost(struct hf_run *run)
 
 void hf_run_close(struct hf_run *run)
 {
+    tell_unswept(run);
     keep_if_lost(run);
     close_sinks(run);
     free(run->sinks);
@@ -302,12 +313,33 @@ static int add_sink(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *
     return rc;
 }
 
-int hf_run_catalog(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *only, bool lenient,
-                   struct hf_strings *away, struct hf_catalog **ret_catalog)
+/* Why a sink is left out, without its name, which stands before it. */
+static char *why_away(const struct hf_instance *sink, const struct hf_error *error)
+{
+    size_t length = strlen(sink->who);
+    const char *text = error->text;
+
+    if (strncmp(text, sink->who, length) == 0 && strncmp(text + length, ": ", 2) == 0)
+        text += length + 2;
+    return hf_strf("%s%s%s%s", text, error->hint ? " (" : "", error->hint ? error->hint : "", error->hint ? ")" : "");
+}
+
+static void tell_away(struct hf_run *run, const struct hf_instance *sink, const struct hf_error *error, int flags)
+{
+    hf_auto_free char *why = why_away(sink, error);
+
+    if (flags & HF_CATALOG_FINDING)
+        hf_services_finding(&run->services, HF_WARNING, "sink-away", sink->name, "the sink is left out: %s", why);
+    if (flags & HF_CATALOG_LOG)
+        hf_log(HF_LOG_WARNING, NULL, "sink '%s' is left out: %s", sink->name, why);
+}
+
+int hf_run_catalog(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *only, int flags, struct hf_strings *away,
+                   struct hf_catalog **ret_catalog)
 {
     struct hf_catalog *catalog = hf_alloc(sizeof(*catalog));
-    struct hf_error first = {0};
-    size_t answered = 0;
+    struct hf_error *errors = hf_alloc_array(run->sink_count + 1, sizeof(*errors));
+    size_t answered = 0, first = SIZE_MAX;
     int rc = HF_OK;
 
     catalog->profile = hf_strdup(run->profile->name);
@@ -318,22 +350,26 @@ int hf_run_catalog(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *o
             continue;
         rc = add_sink(run, ctx, sink, catalog);
         answered += rc == HF_OK;
-        if (rc == HF_OK || rc == HF_E_CANCELLED || (sink->required && !lenient))
+        if (rc == HF_OK || rc == HF_E_CANCELLED || (sink->required && !(flags & HF_CATALOG_LENIENT)))
             continue;
-        if (lenient) /* of a backup, it would be told in the manifest */
-            hf_services_finding(&run->services, HF_WARNING, "sink-away", sink->name,
-                                "it does not answer, and is left out: %s", ctx->error.text);
-        hf_log(HF_LOG_WARNING, NULL, "sink '%s' does not answer, and is left out: %s", sink->name, ctx->error.text);
-        hf_strings_add(away, sink->name);
+        if (away != NULL)
+            hf_strings_add(away, sink->name);
         hf_instance_set_away(sink, ctx);
-        hf_error_merge(&first, &ctx->error);
+        hf_error_merge(&errors[i], &ctx->error);
+        first = first == SIZE_MAX ? i : first;
         rc = HF_OK;
     }
-    if (rc == HF_OK && answered == 0) {
-        hf_error_merge(&ctx->error, &first);
+    if (rc == HF_OK && answered == 0 && first != SIZE_MAX) { /* what the call fails with */
+        hf_error_merge(&ctx->error, &errors[first]);
         rc = ctx->error.code;
+        flags |= HF_CATALOG_LOG; /* there will be no sinks to tell of */
     }
-    hf_error_clear(&first);
+    for (size_t i = 0; i < run->sink_count; i++) {
+        if (errors[i].code != 0)
+            tell_away(run, run->sinks[i], &errors[i], flags);
+        hf_error_clear(&errors[i]);
+    }
+    free(errors);
     if (rc == HF_OK)
         hf_catalog_settle(*ret_catalog = catalog);
     else

@@ -40,9 +40,14 @@ struct hf_ctx hf_run_ctx(const struct hf_run *);
 int hf_run_sink(struct hf_run *, struct hf_ctx *, const char *name, struct hf_instance **ret_sink);
 /* Somebody is left behind in one of its sinks: what it may look at is not freed. */
 bool hf_run_lost(const struct hf_run *);
-/* The catalog of all sinks, or of `only`. One that does not answer is warned of, left out, and named in `away`; with
- * `lenient` there is a finding, too. But it fails the call when it is the last one, or (unless `lenient`) when it is required. */
-int hf_run_catalog(struct hf_run *, struct hf_ctx *, struct hf_instance *only, bool lenient, struct hf_strings *away,
+enum hf_catalog_flag {
+    HF_CATALOG_LENIENT = 1, /* required sinks may be left out, too                    */
+    HF_CATALOG_FINDING = 2, /* those that are left out are told as findings, …        */
+    HF_CATALOG_LOG = 4,     /* … or as warnings; else the caller tells of them        */
+};
+/* The catalog of all sinks, or of `only`. One that fails is left out, and named in `away` (NULL: nobody asks). But it
+ * fails the call when it is the last one, or (unless HF_CATALOG_LENIENT) when it is required. */
+int hf_run_catalog(struct hf_run *, struct hf_ctx *, struct hf_instance *only, int flags, struct hf_strings *away,
                    struct hf_catalog **ret_catalog);
 /* The stages that the manifest names: the profile's, where it has such, since they may know keys; others opened with their
  * defaults. Clear them. */

@@ -211,8 +211,8 @@ static int choose_level(struct check *check, struct hf_ctx *ctx, const struct hf
         return rc;
     if (wish.insists) {
         hf_fail(ctx, HF_E_REFUSED,
-                "level %s cannot be reached: '%s' is encrypted, and profile '%s' has no key to read it",
-                hf_level_text(wish.level), manifest->id, check->run->profile->name);
+                "level %s cannot be reached: it is encrypted, and profile '%s' has no key to read it",
+                hf_level_text(wish.level), check->run->profile->name);
         return hf_hint(ctx, "verify at level digest here, and at content where the key is");
     }
     check->level = HF_LEVEL_DIGEST;
@@ -320,7 +320,6 @@ static int verify_now(struct hf_run *run, struct hf_ctx *outer, struct hf_instan
         hf_error_merge(&outer->error, &ctx.error);
         if (outer->error.code == 0)
             hf_fail(outer, rc, "stopped");
-        hf_wrap(outer, "verify '%s'", verdict->id);
     }
     hf_error_clear(&ctx.error);
     return rc;
@@ -464,7 +463,9 @@ static int verify_all(struct hf_run *run, struct hf_ctx *ctx, const struct hf_ve
     int rc = options->sink ? hf_run_sink(run, ctx, options->sink, &sink) : HF_OK;
 
     if (rc == HF_OK)
-        rc = hf_run_catalog(run, ctx, sink, sink == NULL && run->sink_count > 1, &away, &catalog);
+        rc = hf_run_catalog(run, ctx, sink,
+                            HF_CATALOG_LOG | (sink == NULL && run->sink_count > 1 ? HF_CATALOG_LENIENT : 0), &away,
+                            &catalog);
     for (size_t i = 0; i < away.count; i++)
         hf_json_append(unreachable, json_string(away.items[i]));
     if (rc == HF_OK && away.count > 0)

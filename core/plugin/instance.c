@@ -139,7 +139,8 @@ void hf_instance_free(struct hf_instance *instance)
     hf_config_free(instance->config);
     free(instance->name);
     free(instance->who);
-    free(instance->away);
+    hf_error_clear(&instance->away);
+    free(instance->unswept);
     free(instance->writer);
     free(instance);
 }
@@ -203,13 +204,18 @@ int hf_instance_leave(struct hf_instance *instance, struct hf_ctx *ctx, int resu
 
 void hf_instance_set_away(struct hf_instance *instance, const struct hf_ctx *ctx)
 {
-    if (!instance->required && ctx->error.code == HF_E_UNREACHABLE && instance->away == NULL)
-        instance->away = hf_strdup(ctx->error.text);
+    if (instance->required || instance->away.code != 0 || ctx->error.code == 0)
+        return;
+    instance->away.code = ctx->error.code;
+    instance->away.text = hf_strdup(ctx->error.text);
+    instance->away.hint = ctx->error.hint ? hf_strdup(ctx->error.hint) : NULL;
 }
 
 int hf_instance_check(const struct hf_instance *instance, struct hf_ctx *ctx)
 {
-    if (instance->away != NULL)
-        return hf_fail(ctx, HF_E_UNREACHABLE, "%s", instance->away);
+    if (instance->away.code != 0) {
+        hf_fail(ctx, instance->away.code, "%s", instance->away.text);
+        return instance->away.hint ? hf_hint(ctx, "%s", instance->away.hint) : ctx->error.code;
+    }
     return atomic_load(&instance->given_up) ? hf_instance_fail_stalled(instance, ctx) : HF_OK;
 }

@@ -18,8 +18,10 @@ struct hf_instance {
     bool required;        /* sinks: [sink] required */
     int64_t timeout_ms;   /* sinks: how long a call may last; 0: as long as it likes, as with every required sink */
     atomic_bool given_up; /* a call lasted longer: no new work is begun with it         */
-    char *away;           /* sinks that are not required: why it could not be reached when it was first asked; nothing more is
-                           * asked of it in this run, each time to wait for as long again. NULL: it could be, or was not asked */
+    struct hf_error
+        away;      /* sinks that are not required: why it failed when it was first asked; nothing more is asked of
+                    * it in this run, each time to wait for as long again. Code 0: it did not, or was not asked */
+    char *unswept; /* sinks: why what crashed runs left there could not be taken back; NULL: it could */
     atomic_bool lost;     /* and did not come back even then: it is never closed         */
     atomic_int calls;     /* going on, or waiting for the gate */
     atomic_llong moved_ms; /* when the last one began or ended: hf_time_steady_ms */
@@ -48,7 +50,7 @@ void hf_instance_release(struct hf_instance *);
 bool hf_instance_stalled(const struct hf_instance *);
 /* "sink NAME: no answer for 60 s". */
 int hf_instance_fail_stalled(const struct hf_instance *, struct hf_ctx *);
-/* Remembers why it could not be reached, if it is one that the run can do without. */
+/* Remembers why it failed, if it is one that the run can do without. */
 void hf_instance_set_away(struct hf_instance *, const struct hf_ctx *);
 /* Fails if nothing more is to be asked of it: it is away, or did not answer. */
 int hf_instance_check(const struct hf_instance *, struct hf_ctx *);

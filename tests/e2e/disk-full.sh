@@ -51,6 +51,6 @@ umount "$T/tmp"
 mkdir "$T/target"
 small_disk "$T/target" 1m
 json 1 restore sqlite --to "$T/target"
-says 'No space left'
+says 'No space left' "room in '$T/target'"
 equal 'left in the target' '' "$(find "$T/target" -mindepth 1)"
 umount "$T/target"

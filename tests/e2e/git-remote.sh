@@ -100,7 +100,7 @@ round_trip
 contents "$T/local.git" | grep refs/ >"$T/before"
 mv "$T/srv/config.git" "$T/srv/away"
 json 8 backup config
-says "$T/srv/config.git"
+says "$T/srv/config.git" 'git ls-remote'
 json 8 check config
 diff "$T/before" <(contents "$T/local.git" | grep refs/) || fail 'something became visible'
 json 0 list config

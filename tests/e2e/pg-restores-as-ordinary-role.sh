@@ -69,6 +69,14 @@ createdb -O app fresh
 json 0 restore postgres --to fresh
 equal 'rows' 5000 "$(q fresh 'select count(*) from own.t')"
 
+# What belongs to somebody else, it cannot give to them.
+q shop 'create table own.theirs (i int)' 'grant select on own.theirs to app'
+backup postgres >"$T/id"
+remember
+json 1 restore postgres --to another
+says 'must be member of role "postgres"' 'restore as a superuser'
+databases_as_they_were
+
 # Without the right to make databases nothing is begun.
 q postgres 'alter role app nocreatedb'
 remember

@@ -94,7 +94,7 @@ printf '\n[retention]\nkeep_last = 1\n' >>"$ETC/conf.d/config.ini"
 rm -rf "$T/b"
 json 3 backup config --dry-run
 equal 'outcome' would-store "$(j '.results[0].outcome')"
-says "sink 'b' does not answer"
+says "sink b: " 'No such file'
 json 3 backup config
 rm -rf "$T/c"
 json 8 backup config --dry-run

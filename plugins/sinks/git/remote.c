@@ -83,6 +83,11 @@ int gs_talk_fail(struct gs_talk *talk, int rc, const char *doing)
                       "put its key into ~/.ssh/known_hosts after looking at it, or its fingerprint into host_key");
     else if (rc == GIT_EAUTH)
         gs_host->hint(talk->ctx, "look at username, and ssh_key or password, in the sink's section");
+    else if (self->remote)
+        gs_host->hint(talk->ctx,
+                      "look whether it answers: git ls-remote '%s'; a repository that is not there yet is made there: "
+                      "git init --bare PATH",
+                      self->remote);
     return code;
 }
 

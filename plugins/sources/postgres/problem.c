@@ -123,7 +123,12 @@ static int hint(struct pg_conn *conn, const PGresult *result, const struct known
     return servers[0] ? pg_host->hint(conn->ctx, "%s", servers) : code;
 }
 
-/* `doing` and `tail` around what was said. */
+/* What a restore may lack is not what a backup may. */
+static const char restoring_hint[] = "restore as a superuser, or as a role that is a member of all that own what is "
+                                     "restored: by another 'url', for this "
+                                     "command alone";
+
+/* `doing` and, of a restore's statement, `tail` around what was said. */
 static int fail(struct pg_conn *conn, const PGresult *result, const char *doing, const char *tail)
 {
     const struct known *known = known_state(PQresultErrorField(result, PG_DIAG_SQLSTATE));
@@ -137,6 +142,8 @@ static int fail(struct pg_conn *conn, const PGresult *result, const char *doing,
     else
         (void)pg_host->fail(conn->ctx, code, "%s%s%s%s", doing, doing[0] ? ": " : "", text.data, tail);
     pg_text_clear(&text);
+    if (tail[0] && code == HF_E_AUTH)
+        return pg_host->hint(conn->ctx, "%s", restoring_hint);
     return hint(conn, result, known, code);
 }
 
@@ -273,6 +280,14 @@ static int fail_with(struct hf_ctx *ctx, int code, const char *said, const char 
     return what_to_do ? pg_host->hint(ctx, "%s", what_to_do) : code;
 }
 
+/* "Connection refused Is the server running on …?": the hint asks that. With several addresses each has its own. */
+static void drop_question(char *said)
+{
+    char *question = strstr(said, " Is the server running"), *end = question ? strchr(question, '?') : NULL;
+    if (end && end[1] == 0)
+        *question = 0;
+}
+
 int pg_fail_connect(struct pg_conn *conn, bool begun)
 {
     char state[STATE_SIZE], said[SAID_MAX];
@@ -280,6 +295,7 @@ int pg_fail_connect(struct pg_conn *conn, bool begun)
     parse_connect_message(PQerrorMessage(conn->pq), state, &text);
     flatten(text.data ? text.data : "connecting failed", SAID_MAX, said, sizeof(said));
     pg_text_clear(&text);
+    drop_question(said);
     const struct known *known = known_state(state[0] ? state : NULL);
     if (known)
         return fail_with(conn->ctx, known->code == HF_E_BUSY ? HF_E_UNREACHABLE : known->code, said,

@@ -146,13 +146,11 @@ int age_identities_load(struct hf_ctx *ctx, const char *path, struct age_identit
     char *text;
 
     if (fd < 0) {
-        rc = errno == ENOENT   ? HF_E_CONFIG
-             : errno == EACCES ? HF_E_AUTH
-                               : HF_E_IO; /* it is no backup that is not found */
+        rc = errno == ENOENT ? HF_E_CONFIG : errno == EACCES ? HF_E_AUTH : HF_E_IO;
         age_host->fail(ctx, rc, "open the identity '%s': %s", path, strerror(errno));
         return age_host->hint(ctx,
-                              "where the secret key is not at hand, leave 'identity' out and name its public key as "
-                              "'recipient'; backups are then verified at level digest");
+                              "put the secret key there, or set 'identity' to where it is; to make backups without it, "
+                              "leave 'identity' out and name its public key as 'recipient'");
     }
     text = age_secret_alloc(FILE_MAX);
     if (text == NULL)

@@ -29,7 +29,8 @@ const char fake_list_report[] =
     " {\"id\": \"ledger_20260201_120000\", \"time\": \"2026-02-01T12:00:00Z\", \"bytes\": 315621376,"
     "  \"raw_bytes\": 1073741824, \"artifacts\": 12, \"findings\": {\"info\": 1, \"warning\": 0, \"error\": 0},"
     "  \"verified\": true, \"sinks\": [{\"name\": \"local\", \"whole\": true, \"verified\": {\"level\": \"content\","
-    "  \"whole\": true, \"time\": \"2026-02-01T12:00:05Z\"}}]}],"
+    "  \"whole\": true, \"time\": \"2026-02-01T12:00:05Z\"}}, {\"name\": \"nas\", \"whole\": true, "
+    "  \"verified\": {\"level\": \"digest\", \"whole\": true, \"time\": \"2026-02-01T12:00:06Z\"}}]}],"
     " \"orphans\": [\"local: ledger_20260101_000000.tar.gz\"], \"unreachable\": [\"nas\"]}";
 
 const char fake_show_report[] =
