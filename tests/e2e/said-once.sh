@@ -45,6 +45,13 @@ once "$gone" "$remedy"
 expect 0 restore config --to "$T/restored"
 once "$gone" "$remedy"
 
+# With nothing to store either, and nobody claims to know what it holds.
+sed -i '/^plugin = files/a when = changed' "$ETC/conf.d/config.ini"
+expect 3 backup config
+says 'unchanged since'
+once "$gone" "$remedy"
+if grep -q 'it does not hold' "$ERR" "$OUT"; then fail 'it claims to know what is in a sink that it could not read'; fi
+
 # With none left it is no backup, each is named, and nobody claims that there are no backups.
 mv "$BACKUPS" "$BACKUPS.gone"
 expect 8 check config
