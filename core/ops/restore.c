@@ -144,7 +144,8 @@ static int select_parts(struct restore *self, struct hf_ctx *ctx)
             rc = select_part(self, ctx, &manifest->artifacts[i], &manifest->artifacts[i].parts[p]);
     if (rc == HF_OK && self->options->only_count > 0 && self->task_count == 0) {
         hf_fail(ctx, HF_E_NOTFOUND, "nothing in '%s' matches --only '%s'", manifest->id, self->options->only[0]);
-        rc = hf_hint(ctx, "see what it holds with: holdfast show %s", manifest->id);
+        rc = hf_hint(ctx, "see what it holds with: holdfast show %s; what --only takes: holdfast plugin info %s",
+                     manifest->id, manifest->source_plugin);
     }
     return rc;
 }
