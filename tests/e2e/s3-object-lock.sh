@@ -20,6 +20,12 @@ json 1 backup config
 says 'did not lock it' 'hint:'
 equal 'stored without a lock' '' "$(keys)"
 
+s3_profile small files "$DATA/config/omen.yaml" 'lock = 30d'
+json 1 backup small
+says 'made with object lock'
+equal 'stored without a lock' '' "$(keys)"
+rm "$ETC/conf.d/small.ini"
+
 sed -i 's/^bucket = .*/bucket = locked/' "$ETC/conf.d/config.ini"
 json 0 check config
 first=$(backup config)

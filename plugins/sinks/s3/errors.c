@@ -178,7 +178,11 @@ int s3_explain(struct s3 *self, struct s3_call *call, const struct s3_request *r
             return fail(self, call, request, HF_E_NOSPACE, why);
         if (explain_keys(self, call, request, HF_E_IO, error, why) != 0)
             return call->problem.code;
-        return fail(self, call, request, HF_E_IO, why);
+        fail(self, call, request, HF_E_IO, why);
+        if (self->lock_mode && strcmp(code, "InvalidRequest") == 0)
+            return s3_hint(call, "was the bucket '%s' made with object lock, which 'lock' needs? 'holdfast check' tells",
+                           self->bucket);
+        return HF_E_IO;
     default:
         return fail(self, call, request,
                     answer->status >= 500 || answer->status / 100 == 2 || answer->status == 429 || answer->status == 408
