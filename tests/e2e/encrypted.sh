@@ -169,7 +169,7 @@ says 'can be read by others' 'chmod 600'
 profile_with ledger ledger "$DATA/ledger" "recipient = $public" "identity = $T/lost"
 for what in check backup verify restore; do
     expect 2 $what ledger
-    says "$T/lost" 'where the secret key is not at hand'
+    says "$T/lost" 'put the secret key there'
 done
 expect 0 verify ledger --level digest
 expect 0 prune ledger
