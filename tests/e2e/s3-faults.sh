@@ -76,7 +76,7 @@ rules '{"method": "PUT", "match": ".manifest.json", "do": "answer", "status": "5
 fails 'no manifest' 8 '500'
 
 # A bit that is flipped on the way up, of parts that are signed over their SHA-256, and of those with a Content-MD5: the server
-# takes neither, and both are sent again.
+# takes neither, and both are sent again. An upload that begins slowly makes parts wait, however slow the machine.
 rules '{"method": "PUT", "match": "partNumber=1", "do": "alter", "after": 4000000, "times": 1}'
 survives 'a bit of a part' 1 alter
 says 'trying again'
@@ -86,7 +86,8 @@ head -c 60000000 /dev/urandom >"$DATA/large/noise"
 for signing in no yes; do
     ENDPOINT=$S3_PROXY s3_profile large files "$DATA/large" "part_size = 5M
 payload_signing = $signing"
-    rules '{"method": "PUT", "match": "partNumber=", "header": "content-md5", "do": "alter", "after": 2000000, "times": 2}'
+    rules '{"method": "PUT", "match": "partNumber=", "header": "content-md5", "do": "alter", "after": 2000000, "times": 2}' \
+        '{"method": "POST", "match": "uploads=", "do": "run", "command": "sleep 4"}'
     json 0 backup large
     id=$(j '.results[0].id')
     if [[ $signing == no ]]; then
@@ -97,6 +98,12 @@ payload_signing = $signing"
     fi
     expect 0 verify "$id" --level digest
 done
+ENDPOINT=$S3_PROXY s3_profile large files "$DATA/large" 'part_size = 5M'
+rules '{"method": "PUT", "match": "partNumber=", "header": "content-md5", "do": "answer", "status": "403 Forbidden"}' \
+    '{"method": "POST", "match": "uploads=", "do": "run", "command": "sleep 4"}'
+json 1 backup large
+says '403' 'payload_signing = yes'
+no_uploads
 
 # --- on the way back
 restored() { # WHAT COUNT KIND

@@ -121,6 +121,12 @@ static int explain_denied(struct s3 *self, struct s3_call *call, const struct s3
         return s3_hint(call, "the server does not know the access key: is it one of this server, and still valid?");
     if (strcmp(code, "ExpiredToken") == 0)
         return s3_hint(call, "the session token has run out: get a new one");
+    if (request->content_md5)
+        return s3_hint(
+            call,
+            "does a policy of the bucket '%s' refuse unsigned payloads? Then set payload_signing = yes; else "
+            "the credentials must be allowed to write in it",
+            self->bucket);
     return s3_hint(call, "the credentials must be allowed to list the bucket '%s', and to read, write and delete in it",
                    self->bucket);
 }

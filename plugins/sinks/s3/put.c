@@ -137,12 +137,12 @@ int s3_put_write(void *opaque, struct hf_ctx *ctx, const struct hf_block *block)
     return HF_OK;
 }
 
-/* Small objects may wait in memory, all together as many bytes as a part has. */
+/* Small objects may wait in memory, all together as many bytes as a part has; empty ones always. */
 static bool may_wait(struct put *put)
 {
     unsigned long long before = atomic_fetch_add(&put->self->held, put->part->used);
     put->held = put->part->used;
-    if (before + put->held <= put->self->part_size)
+    if (put->held == 0 || before + put->held <= put->self->part_size)
         return true;
     atomic_fetch_sub(&put->self->held, put->held);
     put->held = 0;

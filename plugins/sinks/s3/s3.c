@@ -86,7 +86,7 @@ static const struct hf_option options[] = {
      .type = HF_SIZE,
      .dflt = "8M",
      .help =
-         "bytes that are sent at once; larger ones for artifacts of more than 15 GiB. Smaller objects are sent whole",
+         "bytes that are sent at once; larger ones for artifacts of more than 10 GiB. Smaller objects are sent whole",
      .min = 5 * MIB,
      .max = 1024 * MIB},
     {.key = "parallel",

@@ -6,11 +6,12 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "parts.h"
 
-enum { THREADS_MAX = 64, IN_FLIGHT_MIN = 2, LARGE_PAGE = 2 * 1024 * 1024 };
+enum { THREADS_MAX = 64, IN_FLIGHT_MIN = 2, LARGE_PAGE = 2 * 1024 * 1024, NAME_WAIT_S = 2 };
 
 struct s3_upload {
     struct s3 *self;
@@ -185,6 +186,15 @@ static void *send_parts(void *arg)
 
 /* --- the core's thread --- */
 
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 int s3_upload_new(struct s3 *self, struct s3_call *call, const char *key, const struct s3_request *headers,
                   struct s3_upload **ret_upload)
 {
@@ -202,7 +212,7 @@ int s3_upload_new(struct s3 *self, struct s3_call *call, const char *key, const 
     }
     pthread_mutex_init(&upload->lock, NULL);
     pthread_mutex_init(&upload->notes.lock, NULL);
-    pthread_cond_init(&upload->changed, NULL);
+    init_condition(&upload->changed);
     upload->headers = *headers;
     *ret_upload = upload;
     return HF_OK;
@@ -388,8 +398,26 @@ int s3_upload_finish(struct s3_upload *upload, struct hf_ctx *ctx)
     return status == HF_OK ? report(upload, ctx) : status;
 }
 
+/* Nothing new is begun. An upload that the server was asked for can only be taken back by the name that its answer
+ * gives: so that is waited for, if it does not take long. */
+static void wind_down(struct s3_upload *upload)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += NAME_WAIT_S;
+    pthread_mutex_lock(&upload->lock);
+    if (upload->problem.code == 0)
+        upload->problem = (struct s3_problem){.code = HF_E_CANCELLED, .text = "stopped"};
+    pthread_cond_broadcast(&upload->changed);
+    int error = 0;
+    while (upload->state == UPLOAD_ASKED && error == 0)
+        error = pthread_cond_timedwait(&upload->changed, &upload->lock, &until);
+    pthread_mutex_unlock(&upload->lock);
+}
+
 void s3_upload_stop(struct s3_upload *upload)
 {
+    wind_down(upload);
     stop_others(upload);
     join(upload);
     while (upload->first) {

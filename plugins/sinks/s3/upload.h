@@ -22,7 +22,7 @@ int s3_upload_new(struct s3 *self, struct s3_call *call, const char *key, const 
 int s3_upload_send(struct s3_upload *upload, struct hf_ctx *ctx, struct s3_part **part, size_t room);
 /* Waits until all is sent, and ends the threads. */
 int s3_upload_finish(struct s3_upload *upload, struct hf_ctx *ctx);
-/* Ends what is in flight. */
+/* Ends what is in flight; waits for a moment for the name of an upload that the server was asked for. */
 void s3_upload_stop(struct s3_upload *upload);
 void s3_upload_free(struct s3_upload *upload); /* stops, too; NULL is fine */
 

@@ -56,6 +56,10 @@ def one(c):
                 elif k == 'dropafter': return
                 elif k == 'stall': time.sleep(100); return
                 else: resp(c, '200 OK', b'', 'ETag: "x"\r\n')
+            elif k == 'slowname': # of an upload; HEAD tells of the uploads: begun * 10 + those that were not taken back
+                if m == 'POST': uploads[0] += 1; time.sleep(0.5); uploads[1] += 1; resp(c, '200 OK', b'<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>')
+                elif m == 'DELETE': uploads[1] -= 1; resp(c, '204 No Content')
+                else: c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n' % (uploads[0] * 10 + uploads[1]))
             else:
                 if k == 'trunc': c.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\nETag: "e"\r\n\r\n' + b'x'*500000); return
                 if k == 'trunchunk': c.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nETag: "e"\r\n\r\n' + b'3e8\r\n' + b'x'*1000 + b'\r\n'); return
@@ -70,6 +74,7 @@ def one(c):
                 if k == 'redir': resp(c, '307 Temporary Redirect', b'', 'Location: http://localhost:%d/b/lower\r\n' % PORT); continue
                 resp(c, '200 OK', b'hello')
     finally: c.close()
+uploads = [0, 0]
 PORT = int(sys.argv[1]); s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('127.0.0.1', PORT)); s.listen(50)
 while True:
     c, _ = s.accept(); threading.Thread(target=one, args=(c,), daemon=True).start()

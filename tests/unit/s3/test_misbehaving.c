@@ -174,6 +174,43 @@ START_TEST(a_stop_is_heeded)
 }
 END_TEST
 
+/* Given up while the server still makes up its mind what to call the upload: it is taken back all the same. */
+START_TEST(an_upload_without_a_name_yet)
+{
+    static unsigned char body[9 << 20];
+    struct rig rig = rig_new("b-1");
+    struct hf_ctx *ctx = fake_ctx(rig.fake);
+    struct hf_put_request request = {.size = sizeof(request), .key = "slowname", .media = "text/plain"};
+    struct hf_block block = {.size = sizeof(block), .data = body, .used = sizeof(body)};
+    struct hf_object object = {.size = sizeof(object)};
+    void *opened = NULL;
+    ck_assert_int_eq(rig.sink->put_begin(rig.self, ctx, &request, &opened), HF_OK);
+    ck_assert_int_eq(rig.sink->put_write(opened, ctx, &block), HF_OK);
+    usleep(200000);
+    rig.sink->put_abort(opened, ctx);
+    usleep(600000); /* by then it has made it */
+    ck_assert_int_eq(rig.sink->stat(rig.self, ctx, "slowname", &object), HF_OK);
+    ck_assert_uint_eq(object.bytes, 10);
+    rig_free(&rig);
+}
+END_TEST
+
+/* Also while others wait that fill what there is for them. */
+START_TEST(an_empty_object_can_always_wait)
+{
+    struct rig rig = rig_new("b-1");
+    struct s3 *self = rig.self;
+    struct hf_ctx *ctx = fake_ctx(rig.fake);
+    struct hf_put_request request = {.size = sizeof(request), .key = "empty", .media = "text/plain"};
+    void *opened = NULL;
+    atomic_store(&self->held, self->part_size + 1);
+    ck_assert_int_eq(rig.sink->put_begin(rig.self, ctx, &request, &opened), HF_OK);
+    ck_assert_int_eq(rig.sink->put_prepare(opened, ctx), HF_OK);
+    rig.sink->put_abort(opened, ctx);
+    rig_free(&rig);
+}
+END_TEST
+
 Suite *suite_misbehaving(void)
 {
     Suite *suite = suite_create("s3 against a misbehaving server");
@@ -185,6 +222,8 @@ Suite *suite_misbehaving(void)
     tcase_add_test(tests, answers_of_somebody_else);
     tcase_add_test(tests, slow_is_not_stalled);
     tcase_add_test(tests, a_stop_is_heeded);
+    tcase_add_test(tests, an_upload_without_a_name_yet);
+    tcase_add_test(tests, an_empty_object_can_always_wait);
     suite_add_tcase(suite, tests);
     return suite;
 }
