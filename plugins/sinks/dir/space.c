@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SHARE_WHOLE = 10000, RECORD_MAX = 64 << 20, ROOM_MIN = 1 << 20 };
+enum { SHARE_WHOLE = 10000, RECORD_MAX = 64 << 20, ROOM_MIN = 1 << 20, ROOM_PROBE = 4096 };
 
 /* "12.5%" as parts in 10000; 0 when it is none. */
 static uint64_t parse_share(const char *text)
@@ -50,14 +50,26 @@ int dir_reserve_parse(struct dir *self, struct hf_ctx *ctx, const char *text)
                           text);
 }
 
+/* Not even the attempt is made where it must fail, since others would find the disk full while it lasts, nor where what
+ * describes the object would have no room beside it. */
+static int allocate(int fd, uint64_t bytes)
+{
+    struct statvfs fs;
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, ROOM_PROBE) != 0)
+        return errno;
+    if (fstatvfs(fd, &fs) == 0 && (uint64_t)fs.f_bfree * fs.f_frsize < bytes - ROOM_PROBE + ROOM_MIN)
+        return ENOSPC;
+    return fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0 ? 0 : errno;
+}
+
 int dir_room_take(const struct dir *self, struct hf_ctx *ctx, int fd, const char *name, uint64_t bytes, bool *ret_taken)
 {
     if (bytes < ROOM_MIN || bytes > INT64_MAX)
         return HF_OK;
-    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) == 0)
-        *ret_taken = true;
-    else if (errno == ENOSPC || errno == EDQUOT)
-        return dir_fail(self, ctx, errno, "make room for", name);
+    int error = allocate(fd, bytes);
+    if (error == ENOSPC || error == EDQUOT)
+        return dir_fail(self, ctx, error, "make room for", name);
+    *ret_taken = error == 0;
     return HF_OK; /* NFS before 4.2 cannot, for one: the writing will tell */
 }
 
