@@ -50,6 +50,8 @@ static void copy_all(struct hf_copying *self, struct hf_ctx *ctx)
 {
     const struct hf_world *world = self->run->world;
     int jobs = self->options->jobs > 0 ? self->options->jobs : self->run->jobs;
+    /* Otherwise the newest first: it is what is wanted, whatever interrupts. */
+    bool history = (self->to->loaded->plugin.caps & HF_CAP_HISTORY) != 0;
     struct hf_crew crew = {.keep_going = true,
                            .services = &self->run->services,
                            .cancel = self->run->world->cancel,
@@ -60,7 +62,9 @@ static void copy_all(struct hf_copying *self, struct hf_ctx *ctx)
     free(self->order);
     crew.tasks = self->tasks = hf_alloc_array(self->count + 1, sizeof(*self->tasks));
     self->order = hf_alloc_array(self->count + 1, sizeof(struct hf_copy_item *));
-    for (size_t i = self->count; i-- > 0;) { /* the newest first: it is what is wanted, whatever interrupts */
+    for (size_t n = 0; n < self->count; n++) {
+        size_t i = history ? n : self->count - 1 - n;
+
         if (!self->items[i].todo || self->items[i].outcome != NULL)
             continue;
         if (self->options->dry_run) {
@@ -71,7 +75,7 @@ static void copy_all(struct hf_copying *self, struct hf_ctx *ctx)
         self->order[crew.count++] = &self->items[i];
         atomic_fetch_add(&self->run->services.total_bytes, self->items[i].backup->figures.bytes);
     }
-    crew.threads = crew.count < (size_t)jobs ? (int)crew.count : jobs;
+    crew.threads = history ? 1 : crew.count < (size_t)jobs ? (int)crew.count : jobs;
     self->threads = crew.threads > 0 ? jobs / crew.threads : 1;
     if (crew.count == 0)
         return;

@@ -32,6 +32,8 @@ enum hf_threads {
 #define HF_CAP_TO_IS_NAME 1ull
 /* A stage: nobody reads what it encodes without a key, so manifests can be sealed with it. */
 #define HF_CAP_ENCRYPTS 2ull
+/* A sink: it keeps a history, so backups that are copied to it come one after the other, the oldest first. */
+#define HF_CAP_HISTORY 4ull
 /* Bits in here that the core does not know refuse the load. None is defined yet. */
 #define HF_CAP_MUST_UNDERSTAND (0xffffull << 48)
 

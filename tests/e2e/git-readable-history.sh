@@ -141,3 +141,23 @@ mkdir -p "$T/again.git.making-$gone/objects" "$T/again.git.making-1"
 backup config >/dev/null
 absent "$T/again.git.making-$gone"
 exists "$T/again.git.making-1"
+
+# Copies come in the order of their times, however many are wanted at once: the history reads as if it had grown here.
+profile copied <<END
+[profile]
+name = copied
+[source]
+plugin = files
+path = $DATA/config
+[sink local]
+plugin = dir
+path = $BACKUPS
+END
+ids=()
+for n in 1 2 3 4; do
+    echo "$n" >"$DATA/config/new.yaml"
+    ids+=("$(backup copied)")
+done
+printf '[sink history]\nplugin = git\npath = %s\n' "$REPO" >>"$ETC/conf.d/copied.ini"
+json 0 copy --all copied --to history --jobs 4
+equal 'commits' "${ids[*]}" "$(g log --reverse --format=%s holdfast/copied | paste -sd' ')"

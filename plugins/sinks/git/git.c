@@ -118,6 +118,7 @@ static const struct hf_plugin plugin = {
         "--prune=1.hour.ago' in "
         "the "
         "repository takes away. Put together and read back, objects need room in temp_dir.",
+    .caps = HF_CAP_HISTORY,
     .threads = HF_PER_INSTANCE,
     .option_stride = sizeof(struct hf_option),
     .options = gs_options,
