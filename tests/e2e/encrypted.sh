@@ -29,8 +29,15 @@ expect 0 key show "$T/key"
 equal 'the public key' "$public" "$(cat "$OUT")"
 age-keygen -o "$T/other" 2>/dev/null
 other=$(age-keygen -y "$T/other")
-(umask 0 && expect 0 key new && mv "$ETC/age.key" "$T/third")
-equal 'mode of the key, whatever the umask' 600 "$(stat -c %a "$T/third")"
+for mask in 0277 0777 0; do
+    rm -f "$T/third"
+    (umask "$mask" && expect 0 key new && mv "$ETC/age.key" "$T/third")
+    equal "mode of the key with umask $mask" 600 "$(stat -c %a "$T/third")"
+done
+ln -s nowhere "$T/dangling"
+expect 4 key new --out "$T/dangling"
+says 'is not overwritten'
+absent "$T/nowhere"
 json 0 key show "$T/third"
 holds '.results[0].public | length == 1'
 expect 6 key show "$T/nothing"
