@@ -39,14 +39,25 @@ static int no_recipient(struct hf_ctx *ctx, const char *text)
     return age_host->hint(ctx, "recipients are age1… keys, or \"ssh-ed25519 AAAA…\" in double quotes");
 }
 
+/* Nothing can be encrypted to a point of low order: better told before a backup. */
+static bool of_low_order(const struct age_recipient *recipient)
+{
+    static const unsigned char any[AGE_KEY_SIZE];
+    unsigned char shared[AGE_KEY_SIZE];
+
+    return age_x25519(any, recipient->key, shared) != 0;
+}
+
 static int parse_ssh(struct hf_ctx *ctx, const char *text, struct age_recipient *ret_recipient)
 {
     const char *key = text + strspn(text + 11, " \t") + 11;
     unsigned char blob[AGE_SSH_BLOB_SIZE];
     int64_t got = age_base64_decode(key, strcspn(key, " \t="), blob, sizeof(blob));
+    struct age_recipient recipient;
 
-    if (got < 0 || age_ssh_blob_parse(blob, (size_t)got, ret_recipient) != 0)
+    if (got < 0 || age_ssh_blob_parse(blob, (size_t)got, &recipient) != 0 || of_low_order(&recipient))
         return no_recipient(ctx, text);
+    *ret_recipient = recipient;
     return HF_OK;
 }
 
@@ -60,7 +71,7 @@ int age_recipient_parse(struct hf_ctx *ctx, const char *text, struct age_recipie
         age_host->fail(ctx, HF_E_UNSUPPORTED, "'%.40s…' is an SSH key of a type that is not supported", text);
         return age_host->hint(ctx, "use an age1… key, or one of type ssh-ed25519");
     }
-    if (age_bech32_decode(text, strlen(text), "age", recipient.key) != 0)
+    if (age_bech32_decode(text, strlen(text), "age", recipient.key) != 0 || of_low_order(&recipient))
         return no_recipient(ctx, text);
     *ret_recipient = recipient;
     return HF_OK;

@@ -76,6 +76,13 @@ START_TEST(options_that_go_together)
         {{"recipient", SSH_PUBLIC " me@here", NULL}, "'me@here' is no recipient", HF_E_CONFIG},
         {{"recipient", "ssh-ed25519", NULL}, "", HF_E_UNSUPPORTED},
         {{"recipient", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA", NULL}, "is no recipient", HF_E_CONFIG},
+        /* Points of low order: nobody could ever read what is encrypted to them. */
+        {{"recipient", "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq5cu47z", NULL},
+         "is no recipient",
+         HF_E_CONFIG},
+        {{"recipient", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOz///////////////////////////////////////9/", NULL},
+         "is no recipient",
+         HF_E_CONFIG},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
