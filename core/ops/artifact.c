@@ -128,8 +128,14 @@ static int open_stage(struct hf_ctx *ctx, struct hf_profile *profile, const char
             hf_error_clear(&ctx->error);
             hf_fail(ctx, HF_E_CONFIG, "'%s' was made by stage '%s', which has to be told how to decode it", path,
                     plugin);
-            rc = hf_hint(ctx, "name the file as a backup of a profile that has this stage: PROFILE_YYYYMMDD_HHMMSS%s",
-                         strchrnul(hf_path_base(path), '.'));
+            rc = profile != NULL
+                     ? hf_hint(
+                           ctx,
+                           "add a section [stage NAME] with plugin = %s to profile '%s', and what it needs to decode",
+                           plugin, profile->name)
+                     : hf_hint(ctx,
+                               "name the file as a backup of a profile that has this stage: PROFILE_YYYYMMDD_HHMMSS%s",
+                               strchrnul(hf_path_base(path), '.'));
         }
         return rc;
     }

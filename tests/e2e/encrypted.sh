@@ -94,6 +94,11 @@ same_tree "$DATA/ledger" "$T/foreign/out/ledger"
 cp "$T/foreign/ledger_20260201_000000.tar.gz.age" "$T/foreign/copy.tar.gz.age"
 expect 2 restore --artifact "$T/foreign/copy.tar.gz.age" --source ledger --to "$T/none"
 says "was made by stage 'age'" 'name the file as a backup of a profile'
+cp "$ETC/conf.d/ledger.ini" "$T/once"
+sed -i '/^\[stage encrypt/,/^$/d' "$ETC/conf.d/ledger.ini"
+expect 2 restore --artifact "$T/foreign/ledger_20260201_000000.tar.gz.age" --to "$T/none"
+says "was made by stage 'age'" "with plugin = age to profile 'ledger'"
+cp "$T/once" "$ETC/conf.d/ledger.ini"
 for name in empty.tar.gz.age empty.tar.gz; do
     : >"$T/foreign/$name"
     expect 5 restore --artifact "$T/foreign/$name" --source ledger --to "$T/none"
