@@ -41,7 +41,7 @@ const struct hf_exit_text hf_exit_texts[] = {
     {0, "all done"},
     {1, "failed"},
     {2, "usage or configuration error"},
-    {3, "partial: an optional sink, a part of a backup, or one of several profiles failed"},
+    {3, "partial: an optional sink, a part of a backup or an audit, or one of several profiles failed"},
     {4, "refused before anything changed, e.g. a target that is not empty"},
     {5, "verification found damage, or an audit something that is wrong"},
     {6, "not found: no such profile, backup, sink or plugin"},
