@@ -69,6 +69,17 @@ createdb -O app fresh
 json 0 restore postgres --to fresh
 equal 'rows' 5000 "$(q fresh 'select count(*) from own.t')"
 
+# A table of a role that it is a member of, alone, in a database where that role may make none.
+q postgres 'create role clerk' 'grant clerk to app'
+q shop 'create table own.desk as select 1 as i' 'create table desk as select 2 as i' \
+    'alter table own.desk owner to clerk' 'alter table desk owner to clerk'
+backup postgres >"$T/id"
+json 0 restore postgres --only own.desk --only public.desk --to alone
+equal 'tables' 'own.desk clerk, public.desk clerk' \
+    "$(q alone "select string_agg(schemaname || '.' || tablename || ' ' || tableowner, ', ' order by 1) from pg_tables where schemaname in ('own', 'public')")"
+dropdb alone
+q shop 'drop table own.desk, desk'
+
 # What belongs to somebody else, it cannot give to them.
 q shop 'create table own.theirs (i int)' 'grant select on own.theirs to app'
 backup postgres >"$T/id"

@@ -267,6 +267,29 @@ static int make_schema(struct load *load, const char *name)
                                              : pg_commandf(conn, "make the table's schema", "CREATE SCHEMA %s", schema);
 }
 
+/* Whoever is to own the table must be allowed to make one there. In a database of the restore's own that may be
+ * granted, if it is not as it was in the one that was backed up; superusers need no such thing. */
+static int let_own(struct load *load, const char *name, const char *owner)
+{
+    struct pg_conn *conn = load->conn;
+    PGresult *answer = NULL;
+    if (load->target->into || !owner)
+        return HF_OK;
+    pg_auto_text schema = pg_quote_ident(conn, name), literal = pg_quote_literal(conn, name);
+    pg_auto_text role = pg_quote_ident(conn, owner), role_literal = pg_quote_literal(conn, owner);
+    if (!schema || !literal || !role || !role_literal)
+        return pg_nomem(conn->ctx);
+    int result = pg_queryf(conn, "look whether the table's owner may own it", &answer,
+                           "SELECT FROM pg_namespace n, pg_roles r, pg_roles me WHERE n.nspname = %s AND r.rolname = %s"
+                           " AND me.rolname = current_user AND NOT me.rolsuper AND pg_has_role(n.nspowner, 'USAGE')"
+                           " AND NOT has_schema_privilege(r.oid, n.oid, 'CREATE')",
+                           literal, role_literal);
+    pg_auto_rows rows = answer;
+    if (result < 0 || PQntuples(rows) == 0)
+        return result;
+    return pg_commandf(conn, "let the table's owner own it", "GRANT USAGE, CREATE ON SCHEMA %s TO %s", schema, role);
+}
+
 /* A script of chosen tables, as pg_dump -t makes it, says nothing of the schemas they are in. */
 static int whole_schema(struct load *load, const struct pg_entry *entry)
 {
@@ -300,7 +323,8 @@ static int select_entry(struct load *load, const struct pg_entry *entry)
     if (load->part->phase > 0 || only->found)
         return HF_OK;
     only->found = true;
-    return make_schema(load, only->schema);
+    int result = make_schema(load, only->schema);
+    return result < 0 ? result : let_own(load, only->schema, entry->owner);
 }
 
 /* A foreign key to a table that was not chosen, or a partition of one: left out, and told. */
