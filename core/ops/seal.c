@@ -105,9 +105,8 @@ int hf_need_key(struct hf_ctx *ctx, const struct hf_chain *stages, const char *w
             continue;
         hf_fail(ctx, HF_E_REFUSED, "'%s' is encrypted, and profile '%s' does not say with which key to read it", what,
                 profile);
-        return hf_hint(
-            ctx, "where the key is, say so in the stage that encrypts; what it can be told: holdfast plugin info %s",
-            stage->loaded->plugin.name);
+        return hf_hint(ctx, "where the key is, say so in [%s]; what it can be told: holdfast plugin info %s",
+                       stage->who, stage->loaded->plugin.name);
     }
     return HF_OK;
 }

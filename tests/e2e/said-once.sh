@@ -116,4 +116,8 @@ absent "$T/sealed"
 # A verification that cannot be made names the backup once.
 sed -i "s,^identity = .*,recipient = $("$HOLDFAST" key show "$T/right.key")," "$ETC/conf.d/sealed.ini"
 expect 4 verify sealed --level content --sink local
+hf restore sealed --to "$T/sealed"
+((RC != 0)) || fail 'restored without a key'
+once 'does not say with which key' 'hint: where the key is, say so in [stage encrypt]'
+expect 4 verify sealed --level content --sink local
 equal 'how often it names it' 1 "$(grep -o "$(cat "$T/id")" "$ERR" | wc -l)"
