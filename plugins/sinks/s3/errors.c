@@ -186,7 +186,8 @@ int s3_explain(struct s3 *self, struct s3_call *call, const struct s3_request *r
             return call->problem.code;
         fail(self, call, request, HF_E_IO, why);
         if (self->lock_mode && strcmp(code, "InvalidRequest") == 0)
-            return s3_hint(call, "was the bucket '%s' made with object lock, which 'lock' needs? 'holdfast check' tells",
+            return s3_hint(call,
+                           "was the bucket '%s' made with object lock, which 'lock' needs? 'holdfast check' tells",
                            self->bucket);
         return HF_E_IO;
     default:
