@@ -164,6 +164,16 @@ const char *hf_code_text(int code)
     }
 }
 
+char *hf_error_line(const struct hf_error *error, const char *about)
+{
+    const char *text = error->text ? error->text : "";
+    size_t length = strlen(about);
+
+    if (strncmp(text, about, length) == 0 && strncmp(text + length, ": ", 2) == 0)
+        text += length + 2;
+    return hf_strf("%s%s%s%s", text, error->hint ? " (" : "", error->hint ? error->hint : "", error->hint ? ")" : "");
+}
+
 void hf_error_clear(struct hf_error *error)
 {
     free(error->text);

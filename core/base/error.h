@@ -43,6 +43,9 @@ int hf_code_of_errno(int errnum);
 /* "no space", "not found", …: what an unknown cause is called. */
 const char *hf_code_text(int code);
 
+/* In one line, with the hint in parentheses, and without the "about: " in front, which stands there already; free it. */
+char *hf_error_line(const struct hf_error *, const char *about);
+
 void hf_error_clear(struct hf_error *);
 /* Moves `from` into `to` unless `to` already holds a failure; clears `from` in any case. */
 void hf_error_merge(struct hf_error *to, struct hf_error *from);

@@ -103,12 +103,6 @@ static void print_of_profile(const char *profile, const char *about, const char 
     hf_print_error(line.data, hint);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), size = strlen(end);
-    return length >= size && strcmp(text + length - size, end) == 0;
-}
-
 void hf_report_print_errors(const json_t *report, bool findings)
 {
     const char *profile = hf_member_text(report, "profile"), *error = hf_member_text(report, "error");
@@ -118,7 +112,7 @@ void hf_report_print_errors(const json_t *report, bool findings)
         print_of_profile(profile, "", error, hf_member_text(report, "hint"));
     json_array_foreach(json_object_get(report, "sinks"), index, item)
     {
-        if (!*hf_member_text(item, "error") || ends_with(error, hf_member_text(item, "error"))) /* said already */
+        if (!*hf_member_text(item, "error") || hf_text_ends(error, hf_member_text(item, "error"))) /* said already */
             continue;
         bool named = hf_text_starts(hf_member_text(item, "error"), "sink ");
         hf_auto_free char *about = named ? hf_strdup("") : hf_strf("sink '%s': ", hf_member_text(item, "name"));

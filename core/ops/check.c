@@ -8,13 +8,9 @@
 
 static void add(struct hf_run *run, enum hf_severity severity, const char *subject, struct hf_error *error)
 {
-    const char *text = error->text ? error->text : "";
-    size_t length = strlen(subject);
+    hf_auto_free char *line = hf_error_line(error, subject);
 
-    if (strncmp(text, subject, length) == 0 && strncmp(text + length, ": ", 2) == 0) /* it is said as the subject */
-        text += length + 2;
-    hf_services_finding(&run->services, severity, "check-failed", subject, "%s%s%s%s", text, error->hint ? " (" : "",
-                        error->hint ? error->hint : "", error->hint ? ")" : "");
+    hf_services_finding(&run->services, severity, "check-failed", subject, "%s", line);
     hf_error_clear(error);
 }
 

@@ -18,8 +18,8 @@ struct restore {
     const struct hf_restore_options *options;
     struct hf_instance *sinks[SINKS_MAX]; /* that have it, the best first */
     size_t sink_count;
-    size_t
-        spare_count; /* behind them: whose manifest says something else, or nothing; read when the others cannot help */
+    /* Behind them: sinks whose manifest says something else, or nothing; read when the others cannot help. */
+    size_t spare_count;
     struct hf_chain stages;
     struct hf_copies *copies;
     struct hf_manifest *manifest;

@@ -313,20 +313,9 @@ static int add_sink(struct hf_run *run, struct hf_ctx *ctx, struct hf_instance *
     return rc;
 }
 
-/* Why a sink is left out, without its name, which stands before it. */
-static char *why_away(const struct hf_instance *sink, const struct hf_error *error)
-{
-    size_t length = strlen(sink->who);
-    const char *text = error->text;
-
-    if (strncmp(text, sink->who, length) == 0 && strncmp(text + length, ": ", 2) == 0)
-        text += length + 2;
-    return hf_strf("%s%s%s%s", text, error->hint ? " (" : "", error->hint ? error->hint : "", error->hint ? ")" : "");
-}
-
 static void tell_away(struct hf_run *run, const struct hf_instance *sink, const struct hf_error *error, int flags)
 {
-    hf_auto_free char *why = why_away(sink, error);
+    hf_auto_free char *why = hf_error_line(error, sink->who);
 
     if (flags & HF_CATALOG_FINDING)
         hf_services_finding(&run->services, HF_WARNING, "sink-away", sink->name, "the sink is left out: %s", why);

@@ -18,9 +18,9 @@ struct hf_instance {
     bool required;        /* sinks: [sink] required */
     int64_t timeout_ms;   /* sinks: how long a call may last; 0: as long as it likes, as with every required sink */
     atomic_bool given_up; /* a call lasted longer: no new work is begun with it         */
-    struct hf_error
-        away;      /* sinks that are not required: why it failed when it was first asked; nothing more is asked of
-                    * it in this run, each time to wait for as long again. Code 0: it did not, or was not asked */
+    /* Sinks that are not required: why it failed when it was first asked; nothing more is asked of it in this run, each
+     * time to wait for as long again. Code 0: it did not, or was not asked. */
+    struct hf_error away;
     char *unswept; /* sinks: why what crashed runs left there could not be taken back; NULL: it could */
     atomic_bool lost;     /* and did not come back even then: it is never closed         */
     atomic_int calls;     /* going on, or waiting for the gate */

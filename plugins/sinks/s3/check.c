@@ -79,16 +79,6 @@ static int try_writing(struct s3 *self, struct s3_call *call)
     return status;
 }
 
-/* As upload.c does: also where libcrypto may not make MD5 sums. */
-static void sign_by_md5(struct s3_part *part)
-{
-    struct s3_md5 *message = &part->md5;
-    s3_md5_begin(message, part->data, part->used);
-    while (!message->done)
-        s3_md5_lanes(&message, 1, SIZE_MAX);
-    s3_base64(message->digest, S3_MD5_SIZE, part->content_md5);
-}
-
 /* An upload of an object as they will be is begun and taken back: nothing stays of it, also where objects cannot be
  * removed. Its only part has the highest number that there may be. */
 static int try_uploading(struct s3 *self, struct s3_call *call)
@@ -104,7 +94,7 @@ static int try_uploading(struct s3 *self, struct s3_call *call)
         s3_time_text(s3_now_ms() + self->lock_ms, retain, sizeof(retain));
     s3_object_headers(self, false, retain, &headers);
     if (!self->sign_parts)
-        sign_by_md5(&part);
+        s3_part_digest(&part);
     int status = s3_multipart_create(self, call, key, &headers, id);
     if (status != HF_OK)
         return status;
@@ -125,7 +115,7 @@ int s3_check(void *opaque, struct hf_ctx *ctx)
 {
     struct s3 *self = opaque;
     struct s3_call call = s3_call_of(ctx);
-    call.attempts = 3;
+    call.attempts = self->retries < 3 ? self->retries + 1 : 3;
     int status = s3_bucket_look(self, &call, "list", NULL);
     if (status == HF_OK)
         status = self->lock_mode ? s3_bucket_locks(self, &call) : try_writing(self, &call);

@@ -5,18 +5,8 @@
 #ifndef HOLDFAST_SINK_S3_MULTIPART_H
 #define HOLDFAST_SINK_S3_MULTIPART_H
 
-#include "md5_lanes.h"
+#include "parts.h"
 #include "request.h"
-
-/* A part of an object, the first is number 1. */
-struct s3_part {
-    struct s3_part *next;
-    unsigned char *data;
-    size_t used, room;
-    unsigned number;
-    struct s3_md5 md5;
-    char content_md5[S3_MD5_BASE64]; /* "": the request is signed over the part's SHA-256 instead */
-};
 
 /* headers: of the object to be. */
 int s3_multipart_create(struct s3 *self, struct s3_call *call, const char *key, const struct s3_request *headers,

@@ -4,7 +4,7 @@
  * check.c, put.c (one object's way in), upload.c (parts in flight), multipart.c (its requests), get.c, objects.c (stat,
  * remove, sweep), list.c; request.c (sign, send, try again), errors.c (what a refusal means), call.c (failures and
  * notes of one call), credentials.c with awsfile.c, metadata.c and webidentity.c, http.c (libcurl) with rate.c; and
- * retry.c, sigv4.c, xml.c, md5_lanes.c, text.c, which know nothing of the sink.
+ * retry.c, sigv4.c, xml.c, parts.c, md5_lanes.c, text.c, which know nothing of the sink.
  */
 #ifndef HOLDFAST_SINK_S3_H
 #define HOLDFAST_SINK_S3_H

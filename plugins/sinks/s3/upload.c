@@ -5,13 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "parts.h"
-
-enum { THREADS_MAX = 64, IN_FLIGHT_MIN = 2, LARGE_PAGE = 2 * 1024 * 1024, NAME_WAIT_S = 2 };
+enum { THREADS_MAX = 64, IN_FLIGHT_MIN = 2, NAME_WAIT_S = 2 };
 
 struct s3_upload {
     struct s3 *self;
@@ -39,48 +36,6 @@ struct s3_upload {
     char **etags; /* by number - 1 */
     unsigned count, room;
 };
-
-/* --- buffers --- */
-
-struct s3_part *s3_part_new(void)
-{
-    return calloc(1, sizeof(struct s3_part));
-}
-
-/* Memory in large pages, if the system has them: a part is gone through from one end to the other, several times. */
-static void *allocate(size_t size)
-{
-    void *data = NULL;
-    if (size < LARGE_PAGE)
-        return malloc(size);
-    if (posix_memalign(&data, LARGE_PAGE, size) != 0)
-        return NULL;
-    (void)madvise(data, size, MADV_HUGEPAGE);
-    return data;
-}
-
-bool s3_part_reserve(struct s3_part *part, size_t room)
-{
-    if (room <= part->room)
-        return true;
-    unsigned char *data = allocate(room);
-    if (!data)
-        return false;
-    if (part->used)
-        memcpy(data, part->data, part->used);
-    free(part->data);
-    part->data = data;
-    part->room = room;
-    return true;
-}
-
-void s3_part_free(struct s3_part *part)
-{
-    if (!part)
-        return;
-    free(part->data);
-    free(part);
-}
 
 /* --- the threads --- */
 
@@ -357,8 +312,8 @@ int s3_upload_send(struct s3_upload *upload, struct hf_ctx *ctx, struct s3_part 
     unsigned most = s3_parts_in_flight(room > full->used ? room : full->used, wanted, self->memory);
     *part = NULL;
     full->content_md5[0] = 0;
-    int status =
-        self->sign_parts ? hand_over(upload, ctx, full) : join_lanes(upload, ctx, full, s3_parts_in_lanes(most));
+    int status = self->sign_parts ? hand_over(upload, ctx, full)
+                                  : join_lanes(upload, ctx, full, s3_parts_in_lanes(most, self->parallel));
     if (status != HF_OK || room == 0)
         return status != HF_OK ? status : report(upload, ctx);
     pthread_mutex_lock(&upload->lock);

@@ -9,11 +9,6 @@
 
 struct s3_upload;
 
-struct s3_part *s3_part_new(void);
-/* False: out of memory, and the part is as it was. */
-bool s3_part_reserve(struct s3_part *part, size_t room);
-void s3_part_free(struct s3_part *part);
-
 /* key must stay until the upload is freed, and the texts of headers, which are of the object to be. */
 int s3_upload_new(struct s3 *self, struct s3_call *call, const char *key, const struct s3_request *headers,
                   struct s3_upload **ret_upload);

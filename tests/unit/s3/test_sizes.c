@@ -54,13 +54,15 @@ END_TEST
 
 START_TEST(lanes_leave_some_to_send)
 {
-    ck_assert_uint_eq(s3_parts_in_lanes(1), 0);
-    ck_assert_uint_eq(s3_parts_in_lanes(4), 0);
-    ck_assert_uint_eq(s3_parts_in_lanes(5), 3);
-    ck_assert_uint_eq(s3_parts_in_lanes(12), 8);
+    ck_assert_uint_eq(s3_parts_in_lanes(13, 6), 8);
+    ck_assert_uint_eq(s3_parts_in_lanes(9, 6), 4);
+    ck_assert_uint_eq(s3_parts_in_lanes(7, 6), 0);
+    ck_assert_uint_eq(s3_parts_in_lanes(3, 6), 0);
     for (unsigned in_flight = 1; in_flight < 100; in_flight++) {
-        unsigned lanes = s3_parts_in_lanes(in_flight);
-        ck_assert(lanes == 0 || (lanes >= S3_LANES_MIN && lanes <= 8 && in_flight - (lanes - 1) >= 2));
+        for (unsigned parallel = 1; parallel <= 64; parallel++) {
+            unsigned lanes = s3_parts_in_lanes(in_flight, parallel);
+            ck_assert(lanes == 0 || (lanes >= S3_LANES_MIN && lanes <= 8 && in_flight - (lanes - 1) >= parallel));
+        }
     }
 }
 END_TEST
