@@ -249,10 +249,12 @@ fill_big() {
         "insert into big select i, repeat(md5(i::text), 4) || md5((i * 3)::text) || md5((i * 7)::text) || md5((i * 11)::text) || md5((i * 13)::text)
             from generate_series(1, $2) i"
 }
-# slow_restore DATABASE: makes it one whose restore takes seconds, by a check that sleeps.
+# slow_restore DATABASE: makes it one whose restore takes seconds, by a check that sleeps. It is a valid one, since others are
+# added behind the rows; and it only sleeps once it was added.
 slow_restore() {
-    q "$1" "create function public.slow(i int) returns boolean language plpgsql immutable as 'begin if i % 1000 = 0 then perform pg_sleep(0.02); end if; return true; end'" \
-        'alter table big add check (public.slow(id)) not valid'
+    local slow='create or replace function public.slow(i int) returns boolean language plpgsql immutable as'
+    q "$1" "$slow 'begin return true; end'" 'alter table big add check (public.slow(id))' \
+        "$slow 'begin if i % 1000 = 0 then perform pg_sleep(0.1); end if; return true; end'"
 }
 
 # as_it_was: what a failed backup must leave of the sink, a failed restore of the server.
